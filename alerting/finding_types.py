@@ -25,8 +25,11 @@ CONFIGURATION_REFUSED = FindingType(
 DATABASE_RECREATED = FindingType(
     "database-recreated", Severity.WARNING, "The monitor's database was deleted while it ran", scope=Scope.MONITOR
 )
+NOTIFY_MISSING = FindingType(
+    "notify-missing", Severity.WARNING, "A primary has a new version, and no NOTIFY of it was taken here"
+)
 FINDINGS = (
-    UNCHECKED, OFFLINE, DATABASE_FAILING, RECEIVER_FAILING, CONFIGURATION_REFUSED, DATABASE_RECREATED,
+    NOTIFY_MISSING, UNCHECKED, OFFLINE, DATABASE_FAILING, RECEIVER_FAILING, CONFIGURATION_REFUSED, DATABASE_RECREATED,
 )  # fmt: skip
 
 FINDING_TYPES: Mapping[str, FindingType] = MappingProxyType(

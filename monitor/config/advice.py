@@ -83,7 +83,7 @@ def _deaf(problems: Problems, config: Config) -> None:
     if config.notify.listen:
         return
     for name, server in config.servers.items():
-        for key in ("notify_from", "notify_key"):
+        for key in ("notify_from", "notify_key", "expect_notify"):
             if getattr(server, key):
                 hint = 'listen = ["192.0.2.10:5300"] in [notify]'
                 problems.warn(("servers", name, key), "is of no use: nobody listens for NOTIFY", hint)

@@ -154,6 +154,11 @@ class ServerEntry:
     """Where its NOTIFY may come from beside its `addresses`, where `[notify]` listens."""
     notify_key: str | None = field(default=None, metadata={"example": 'notify_key = "xfr"'})
     """A key of `[keys.…]` that must sign its NOTIFY (TSIG), and every other from an address of its."""
+    expect_notify: bool | None = field(
+        default=None, metadata={"unset": "where it has sent one", "example": "expect_notify = true"}
+    )
+    """Whether it is `notify-missing` when a zone of which it is the primary has a new version and no NOTIFY comes. Left
+    out, that holds for the zones of which it has sent one since the start."""
 
     def server(self, addresses: tuple[Address, ...]) -> Server:
         """The server that is asked, at the addresses it has."""

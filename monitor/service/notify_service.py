@@ -16,6 +16,7 @@ from monitor.polling.notify_senders import NotifySenders
 from monitor.polling.poller import Poller
 from monitor.probe.notify.listener import NotifyListeners
 from monitor.probe.notify.responder import HeardNotify, NotifyResponder, NotifyResult
+from monitor.state.evaluator import Evaluator
 from monitor.state.notifies import Notify
 
 log = structlog.get_logger(__name__)
@@ -27,18 +28,18 @@ LOG_INTERVAL = 60.0
 class NotifyService:
     """Listens where the configuration says, and has each zone asked that a server of its announces.
 
-    ``note`` is told when a NOTIFY came, and from whom, before the poll that follows it.
+    The evaluator hears when a NOTIFY came, and from whom, before the poll that follows it.
     """
 
     def __init__(
         self,
         poller: Poller,
-        note: Callable[[str, Notify], None],
+        evaluator: Evaluator,
         now: Now,
         monotonic: Callable[[], float],
         registry: CollectorRegistry | None = None,
     ) -> None:
-        self._note, self._now = note, now
+        self._evaluator, self._now = evaluator, now
         self._results = NotifyLog(monotonic, registry)
         self._polls = NotifyPolls(lambda zones: poller.ask_now(SERIAL_CHECK, zones), poller.is_being_asked)
         nobody = NotifySenders(ZoneTable.of(()), {})
@@ -51,9 +52,11 @@ class NotifyService:
         """Listen where this says. Raises CannotListen, and then everything is as it was."""
         before = self._listeners.addresses
         await self._listeners.use(config.notify.listen)
-        for address in self._listeners.addresses:
-            if address not in before:
-                log.info("listening for NOTIFY", address=str(address))
+        new = [address for address in self._listeners.addresses if address not in before]
+        for address in new:
+            log.info("listening for NOTIFY", address=str(address))
+        if new:
+            self._evaluator.note_listening(self._now())
 
     def use(self, config: Config, zones: ZoneTable[Zone]) -> None:
         """Believe those who are servers of these zones."""
@@ -64,7 +67,7 @@ class NotifyService:
         self._polls.close()
 
     def _heard(self, heard: HeardNotify) -> None:
-        self._note(heard.zone, Notify(self._now(), heard.server, heard.host, heard.serial))
+        self._evaluator.note_notify(heard.zone, Notify(self._now(), heard.server, heard.host, heard.serial))
         if not self._polls.want(heard.zone):
             self._results.note(NotifyResult.DEFERRED, heard.host, heard.zone, "")
 

@@ -9,6 +9,7 @@ from checks.base import Check, cadence_of
 from checks.ns_set import NsSet
 from monitor.config.model import Config
 from monitor.polling.discovery import MAX_NS_NAMES, DiscoveredZones
+from monitor.state.awaited_notifies import ExpectedNotifies
 from monitor.state.monitoring_plan import MonitoringPlan
 
 PERIODIC_JOBS: Mapping[str, timedelta] = {
@@ -34,6 +35,15 @@ def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
         routes=config.routes,
         receivers=tuple(config.receivers),
         cadence=config.cadence,
+        notify=_expected_notifies(config) if config.notify.listen else None,
+    )
+
+
+def _expected_notifies(config: Config) -> ExpectedNotifies:
+    said = {name: entry.expect_notify for name, entry in config.servers.items()}
+    return ExpectedNotifies(
+        always=frozenset(name for name, expected in said.items() if expected),
+        never=frozenset(name for name, expected in said.items() if expected is False),
     )
 
 

@@ -162,7 +162,7 @@ class Service:
             config, self._evaluator.plan, change.columns, self._publish, now, self._registry, server_series
         )
         self._evaluator.moved = self._poller.apply_path_changes
-        self._notify = NotifyService(self._poller, self._evaluator.note_notify, now, monotonic, self._registry)
+        self._notify = NotifyService(self._poller, self._evaluator, now, monotonic, self._registry)
         self._notify.use(config, self._evaluator.plan.zones)
         await self._receivers()
         service = config.service

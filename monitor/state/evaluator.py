@@ -235,6 +235,13 @@ class Evaluator:
     def note_notify(self, zone: str, notify: Notify) -> None:
         """A server of the zone says that there is a new version; nothing is believed of it but that it came."""
         self._memory.notifies.note(zone, notify)
+        awaited = self._memory.awaited_notifies.get(zone)
+        if awaited is not None and awaited.server == notify.server:
+            self._memory.awaited_notifies.end(zone, notify.at)
+
+    def note_listening(self, since: datetime) -> None:
+        """Since then NOTIFY is heard wherever it is to be heard."""
+        self._memory.notifies.since = since
 
     def show(self, **changes: object) -> None:
         """Swap in a Status with these fields changed."""

@@ -12,6 +12,7 @@ from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
 from checks.zone_state.model import SERIAL_CHECK
+from monitor.state.awaited_notifies import AwaitedNotifies
 from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns
 from monitor.state.first_results import FirstResults
 from monitor.state.followed_changes import FollowedChanges
@@ -52,6 +53,7 @@ class MonitorState:
     failing: Mapping[str, str] = field(default_factory=dict)
     """Receivers that are in trouble, and what it is."""
     notifies: Notifies = field(default_factory=Notifies)
+    awaited_notifies: AwaitedNotifies = field(default_factory=AwaitedNotifies)
     first_results: FirstResults = field(default_factory=FirstResults)
     followed_changes: FollowedChanges = field(default_factory=FollowedChanges)
     recreated: Recreated | None = None
@@ -68,6 +70,7 @@ class MonitorState:
         state.zone_states.columns = state.columns
         for alert in stored.alerts.values():
             state.put(alert)
+        state.awaited_notifies.restore(stored.alerts.values())
         return state
 
     def use(self, columns: ZoneColumns) -> None:

@@ -12,6 +12,7 @@ from checks.model import Zone
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from monitor.config.durations import written
+from monitor.state.awaited_notifies import ExpectedNotifies
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,6 +40,8 @@ class MonitoringPlan:
     receivers: tuple[str, ...] = ()
     cadence: Mapping[str, timedelta] = field(default_factory=dict)
     """How often each check asks the zones that say nothing of it; zero: never."""
+    notify: ExpectedNotifies | None = None
+    """Whose NOTIFY is expected; None: nobody listens for it."""
     sweep_groups: tuple[SweepGroup, ...] = field(init=False, compare=False, default=())
     """One for each check and each cadence at which it asks any zone."""
 

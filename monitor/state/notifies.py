@@ -24,21 +24,25 @@ class Notifies:
     """In memory only: after a restart nobody has sent any yet."""
 
     def __init__(self, most: int = MAX_ZONES) -> None:
+        self.since: datetime | None = None
+        """Since when all addresses that are listened at are open; None: nobody listens."""
         self._most = most
-        self._latest: dict[str, Notify] = {}
-        """In the order in which they came."""
+        self._latest: dict[str, tuple[Notify, ...]] = {}
+        """The latest of each server, in the order in which they came; so are the zones."""
 
     def __len__(self) -> int:
         return len(self._latest)
 
     def note(self, zone: str, notify: Notify) -> None:
-        self._latest.pop(zone, None)
+        others = tuple(one for one in self._latest.pop(zone, ()) if one.server != notify.server)
         if len(self._latest) >= self._most:
             del self._latest[next(iter(self._latest))]
-        self._latest[zone] = notify
+        self._latest[zone] = (*others, notify)
 
-    def latest(self, zone: str) -> Notify | None:
-        return self._latest.get(zone)
+    def latest(self, zone: str, server: str | None = None) -> Notify | None:
+        """Of this server, or of any."""
+        known = self._latest.get(zone, ())
+        return next((one for one in reversed(known) if server in (None, one.server)), None)
 
     def drop(self, zones: Iterable[str]) -> None:
         """These zones are not watched any more."""

@@ -22,6 +22,7 @@ from checks.zone_state.connectivity import keep_only, mask_offline, offline_fami
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import arrivals, changes, moving_since, update_zone_state
+from monitor.state.awaited_notifies import NOTIFY_CHECK
 from monitor.state.fast_path import (
     FastPathChanges,
     apply_unchanged,
@@ -32,6 +33,7 @@ from monitor.state.fast_path import (
 )
 from monitor.state.first_polls import apply_first, forms, is_first, note_first, zone_poll
 from monitor.state.inheritance import move_alerts, note_inheriting, pass_on
+from monitor.state.missing_notifies import find_missing, may_be_missing, note_moved
 from monitor.state.monitor_result import MONITOR, monitor_result
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
@@ -86,6 +88,7 @@ def finish(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, no
 def finish_in_steps(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> CommitSteps:
     """What zones take over from others, what the monitor has to say of itself, and what the whole batch comes to."""
     yield from pass_on(state, pending, plan)
+    yield from find_missing(state, pending, plan, now)
     before = len(pending.transitions)
     advance(state, pending, monitor_result(state, now), plan)
     for moved in pending.transitions[before:]:
@@ -211,6 +214,7 @@ def remember(
         pending.state_changes += changes(before, after)
         pending.propagations += arrivals(before, after, zone.primary, zone.signer)
         note_versions(state, zone.name, plan.checks)
+        note_moved(state, plan, zone, before, after, poll.cadence)
     return after
 
 
@@ -294,6 +298,8 @@ def drop_unmonitored(
 def is_watched(key: AlertKey, plan: MonitoringPlan) -> bool:
     if key.zone == MONITOR:
         return True
+    if key.check == NOTIFY_CHECK:
+        return key.zone in plan.zones and may_be_missing(plan, plan.zones[key.zone], key.server)
     if not applies(plan, key.check, key.zone):
         return False
     if key.server is None:

@@ -139,7 +139,7 @@ async def counts(service: Running, wanted: dict[str, float]) -> bool:
 
 
 async def limited(service: Running) -> bool:
-    return (await results(service)).get("rate-limited", 0) > 0
+    return (await results(service)).get("too-many", 0) > 0
 
 
 async def all_later(service: Running, before: list[str]) -> bool:

@@ -42,7 +42,7 @@ class NotifyResult(StrEnum):
     """It is from no server of any zone: no answer."""
     NOT_NOTIFY = "not-notify"
     """A response, another opcode, or less than a header: no answer."""
-    RATE_LIMITED = "rate-limited"
+    TOO_MANY = "too-many"
     """More than one source may send: no answer."""
     MALFORMED = "malformed"
     """FORMERR, or BADVERS; no answer where it is longer than any NOTIFY."""
@@ -165,7 +165,7 @@ class NotifyResponder:
         if not is_request(wire) or not is_notify(wire):
             silent = NotifyResult.NOT_NOTIFY
         elif not self._rates.take(host):
-            silent = NotifyResult.RATE_LIMITED
+            silent = NotifyResult.TOO_MANY
         elif len(wire) > MAX_SIZE:
             silent = NotifyResult.MALFORMED
         else:

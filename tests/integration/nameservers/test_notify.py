@@ -13,6 +13,7 @@ from monitor.pair.config_template import config_text
 from tests.support.lab.model import GUEST, XFR, Content
 from tests.support.lab.server import Server
 from tests.support.lab.topology import Lab
+from tests.support.receiver import receiver
 from tests.support.running import Running, running, until
 
 ZONE, OTHER = "example.test.", "other.test."
@@ -66,6 +67,31 @@ async def test_the_version_that_is_announced_is_known_without_a_sweep(software: 
             assert await service.metric('soawatch_notifies_total{result="accepted"}') >= 1
             primary.bump(OTHER, "new A 192.0.2.1")  # that is watched by nobody
             await until(lambda: counted(service, "unknown-zone"))
+
+
+@pytest.mark.long
+async def test_a_primary_that_announces_nothing_is_told_of_until_it_does(tmp_path: Path) -> None:
+    """A sweep sees its new version; a minute later the NOTIFY is missing, until the next one that comes."""
+    async with Lab() as lab, receiver() as hook:
+        primary = lab.primary("bind", Content(ZONE, serial=1), name="primary")
+        secondary = lab.secondary("knot", of=primary, notify=True, name="secondary")
+        await lab.started()
+        secondary.wait(ZONE, 1)
+        path = configuration(tmp_path, primary, secondary)
+        at = f'[servers.primary]\naddresses = ["{primary.ipv4}"]\n'
+        text = path.read_text().replace(at, f"{at}expect_notify = true\n")
+        path.write_text(text.replace('soa-serial = "1h"', 'soa-serial = "2s"') + hook.toml())
+        async with running(path) as service:
+            await service.up()
+            await until(lambda: ready(service, {"primary": 1, "secondary": 1}))
+            serial = primary.bump(ZONE, "first A 192.0.2.1")
+            await until(lambda: ready(service, {"primary": serial, "secondary": serial}))
+            await until(lambda: hook.kinds() == ["incident.opened"], seconds=90)
+            (finding,) = hook.heard[0][1]["data"]["findings"]
+            assert (finding["code"], finding["server"]) == ("notify-missing", "primary")
+            primary.tell(listening(service), ZONE)
+            primary.bump(ZONE, "second A 192.0.2.1")
+            await until(lambda: hook.kinds() == ["incident.opened", "incident.resolved"])
 
 
 @pytest.mark.parametrize("software", ["bind", "knot", "nsd", "powerdns"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.model import Address
 from monitor.config.advice import MANY_ZONES, MAX_SERVERS_NAMED
 from monitor.config.load import load
 from tests.support.configuration import TWO, off, read
@@ -73,6 +74,21 @@ def test_a_hidden_feeder_and_servers_beside_an_ns_set_are_not_unused() -> None:
     feeder = '[servers.feed]\naddresses = "192.0.2.8"\n[servers.ns3]\naddresses = "192.0.2.3"\nupstream = "feed"\n'
     assert read(f'{TWO}[[zones]]\nname = "a.example"\nservers = "ns3"\n{feeder}').warnings == ()
     assert read(f'{TWO}[[zones]]\nname = "a.example"\n[servers.ns3]\naddresses = "192.0.2.3"\n').warnings == ()
+
+
+def test_what_is_said_of_notify_is_of_no_use_where_nobody_listens() -> None:
+    said = 'notify_from = "198.51.100.0/24"\nnotify_key = "k"\nexpect_notify = true\n'
+    key = '[keys.k]\nsecret_env = "K"\n'
+    text = f'{TWO}[[zones]]\nname = "a.example"\nservers = "ns3"\n[servers.ns3]\naddresses = "192.0.2.3"\n{said}{key}'
+    hint = '(listen = ["192.0.2.10:5300"] in [notify])'
+    assert [warning.split(": ", 1)[1] for warning in read(text, K="aGVsbG8gd29ybGQ=").warnings] == [
+        f"servers.ns3.{name}: is of no use: nobody listens for NOTIFY {hint}"
+        for name in ("notify_from", "notify_key", "expect_notify")
+    ]
+    listening = read(f'{text}[notify]\nlisten = ["192.0.2.10", "[2001:db8::10]:0"]\n', K="aGVsbG8gd29ybGQ=")
+    assert listening.warnings == ()
+    assert listening.notify.listen == (Address("192.0.2.10"), Address("2001:db8::10", 0))
+    assert listening.servers["ns3"].notify_from == ("198.51.100.0/24",)
 
 
 def test_deprecated_algorithms_and_literal_secrets_are_warnings() -> None:

@@ -19,9 +19,9 @@ CADENCE = (("reachable", timedelta(0)), ("records", timedelta(hours=1)))
 SEVERITY = (("serial-late", Severity.CRITICAL),)
 SERVER = ServerEntry(
     "ns1.example.net", (ADDRESS,), "host.example.net.", 5353, hidden=True, group="g", upstream=("up",),
-    notify_from=("192.0.2.0/24",), notify_key="key",
+    notify_from=("192.0.2.0/24",), notify_key="key", expect_notify=True,
 )  # fmt: skip
-OF_SENDERS = {"notify_from", "notify_key"}
+OF_SENDERS = {"notify_from", "notify_key", "expect_notify"}
 """What those ask who hear of a server, not those who ask it (monitor/polling/notify_senders.py)."""
 ZONE = ZoneEntry(
     NAME, ("ns1.example.net",), "ns1.example.net", "ns2.example.net", timedelta(hours=2), RECORDS, RULES,

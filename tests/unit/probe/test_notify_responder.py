@@ -170,7 +170,7 @@ def test_what_one_source_sends_beyond_its_rate_is_dropped_and_others_are_heard()
     for _ in range(100):
         desk.send(notify())
     desk.send(notify(), SECONDARY)
-    assert desk.told == {NotifyResult.ACCEPTED: 21, NotifyResult.RATE_LIMITED: 80}
+    assert desk.told == {NotifyResult.ACCEPTED: 21, NotifyResult.TOO_MANY: 80}
     desk.at += 1.0
     for _ in range(100):
         desk.send(notify())

@@ -131,8 +131,10 @@ async def test_the_time_counts_from_the_beginning_of_the_process(pair: Pair) -> 
     """NRPE does not know what a program does before it begins: what is loaded takes a second where much is going on."""
     pair.break_("tcp-silent")
     begun = time.monotonic()
+    await run("--version")
+    loaded = time.monotonic()
     said = await run("check", ZONE, *both(pair), "--timeout", "3", "--nagios")
-    assert time.monotonic() - begun < 3 + 1
+    assert time.monotonic() - loaded < 3 + 1 + 2 * (loaded - begun), "a loaded machine has as long again"
     assert said.status in (1, 3), said.out
 
 

@@ -9,7 +9,8 @@ Time alone can bring soa-serial to a finding about such a zone state in one way 
 serves: there is no lag (all serve the reference), no doubt and nothing regressed. An estimate (the primary is silent)
 stays what it is, and ``SoaSerial.due`` says when it is near. EDNS EXPIRE was told at the last look and runs down only
 if the next look does not renew it: so whoever passes over a look has to see that every address that gave an EXPIRE
-gives one again, and none below its ``min_expires``.
+gives one again, and none below its ``min_expires``. A zone whose signer has something to sign may pack, but is never
+passed over: it gets late by time alone.
 """
 
 from collections.abc import Iterable

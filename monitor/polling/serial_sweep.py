@@ -1,7 +1,8 @@
 """The sweep of soa-serial: every zone says which serial it has, and only what changed is evaluated.
 
 This is the sweep of soa-serial. The bulk prober asks what the check asks, in the check's order; only where an address
-is dead over UDP it does not know how to go on, and the check is asked what it still wants to know.
+is dead over UDP, or the serials of a zone differ, it does not know how to go on, and the check is asked what it still
+wants to know.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from monitor.polling.sweep import CHUNK_SIZE, Current, ProbeQueries, SweepResult
 from monitor.polling.sweep_order import SweepOrder
 from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.state.columns import ZoneColumns
+from monitor.state.first_polls import zone_poll
 from monitor.state.ports import FormedPoll, PollMessage, PollOrigin, UnchangedZones
 
 PublishMessages = Callable[..., Awaitable[None]]
@@ -213,9 +215,15 @@ class SerialSweep:
                 context.vantage,
             )
             messages.append(unchanged)
-        done += [number for number, _ in returns.formed]
-        messages += [FormedPoll(self._origin, number, returns.at, answers) for number, answers in returns.formed]
-        for number, seen in returns.changed:
+        changed = list(returns.changed)
+        for number, answers in returns.formed:
+            formed = FormedPoll(self._origin, number, returns.at, answers)
+            if seen := self._odd(formed):
+                changed.append((number, seen))
+            else:
+                done.append(number)
+                messages.append(formed)
+        for number, seen in changed:
             zone = context.columns.zone_table.at(number)
             if not self._remaining_queries(zone, seen):
                 done.append(number)
@@ -227,6 +235,14 @@ class SerialSweep:
         self._answered += returns.answered
         await self._done(done, messages)
         await self._go_on(group)
+
+    def _odd(self, formed: FormedPoll) -> tuple[Observation, ...]:
+        """What was seen of a zone whose serials differ so that more is to be asked; () if it is complete."""
+        if len({answer.serial for answer in formed.answers}) == 1:
+            return ()
+        poll = zone_poll(formed)
+        zone = self._context.columns.zone_table.at(formed.number)
+        return poll.seen if self._remaining_queries(zone, poll.seen) else ()
 
     async def _done(self, numbers: Sequence[int], messages: list[PollMessage]) -> None:
         self._asked += len(numbers)

@@ -39,6 +39,7 @@ from checks.zone_state.address import ANSWERED
 from checks.zone_state.codec import reachable_addresses
 from checks.zone_state.connectivity import offline_families, record_answers
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
+from checks.zone_state.update import unsigned
 from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_SILENT, STEADY_UP, server_addresses
 from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import UnchangedZones
@@ -80,6 +81,7 @@ class FastPathChanges:
 def enable_if_steady(
     state: MonitorState,
     path_changes: FastPathChanges,
+    zone: Zone,
     poll: ZonePoll,
     zone_state: ZoneState,
     result: CheckResult,
@@ -97,6 +99,7 @@ def enable_if_steady(
     if (
         row is not None
         and not (result.failed or result.findings)
+        and unsigned(zone, zone_state) is None
         and _expire_renewed(zone_state, poll)
         and not _answered_over_tcp(poll)
     ):

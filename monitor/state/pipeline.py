@@ -152,7 +152,7 @@ def process_poll(
         pending.rechecks[check.name, zone.name] = again
     learned = zone_state is not None and zone_state.at == poll.at
     if zone_state is not None and learned and isinstance(check, SoaSerial) and state.columns.zone_table is plan.zones:
-        enable_if_steady(state, pending.path_changes, poll, zone_state, result, check, plan.policy)
+        enable_if_steady(state, pending.path_changes, zone, poll, zone_state, result, check, plan.policy)
     pending.touched.add(zone.name)
     pending.evaluated += check.name == SERIAL_CHECK
     if not isinstance(check, SoaSerial):

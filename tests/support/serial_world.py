@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from alerting.model import Policy
 from checks.common.epoch import micros
 from checks.model import Observation, Zone, ZonePoll
+from checks.model.signing import with_signer
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from monitor.state.columns import ZoneColumns
@@ -25,13 +26,15 @@ SERVERS = {name: server(name) for name in ("ns1", "ns2", "ns3")}
 
 
 def zones(number: int) -> list[Zone]:
-    """Half of them on two servers, half on three; one in five without a primary."""
+    """Half of them on two servers, half on three; one in five without a primary, one in five with a signer."""
     made = []
     for index in range(number):
         names = ("ns1", "ns2", "ns3")[: 2 + index % 2]
         one = zone(
             *(SERVERS[name] for name in names), name=f"z{index}.example.", primary=None if index % 5 == 4 else "ns1"
         )
+        if index % 5 == 3:
+            one = replace(one, servers=with_signer(one.servers, "ns1", "ns2"), signer="ns2")
         made.append(replace(one, max_lag=timedelta(minutes=3)))
     return made
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from checks.model.signing import with_signer
 from tests.support.observations import server, zone
 
 NAMED = zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3")
@@ -29,4 +30,7 @@ wild = st.one_of(
 looks = st.fixed_dictionaries(dict.fromkeys(NAMES, wild))
 
 
-zones = st.sampled_from([NAMED, UNNAMED, GROUPS])
+SIGNED = replace(NAMED, servers=with_signer(NAMED.servers, "ns1", "ns2"), signer="ns2")
+
+
+zones = st.sampled_from([NAMED, UNNAMED, GROUPS, SIGNED])

@@ -12,7 +12,7 @@ from checks.zone_state.model import ZoneState
 from checks.zone_state.update import latest, update_fully, update_unchanged, update_zone_state
 from tests.support.examples import examples
 from tests.support.observations import MINUTE, NOON, SOA, addresses_by_name, checked_at, server, zone
-from tests.support.strategies import GROUPS, NAMED, UNNAMED, looks, zones
+from tests.support.strategies import GROUPS, NAMED, SIGNED, UNNAMED, looks, zones
 
 TWICE = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2", server("ns3", group="b"))
 EMPTY = Zone("a.example.", (replace(server("ns1", group="a"), addresses=()), server("ns2"), server("ns3", group="a")))
@@ -49,7 +49,7 @@ tokens = st.sampled_from(
         ("5", "2147483653", "5", "-", "."),
     ]
 ).flatmap(st.sampled_from)
-alikes = st.sampled_from([NAMED, UNNAMED, GROUPS, TWICE, ELSEWHERE, EMPTY, replace(TWICE, primary=None)])
+alikes = st.sampled_from([NAMED, UNNAMED, GROUPS, SIGNED, TWICE, ELSEWHERE, EMPTY, replace(TWICE, primary=None)])
 EVERY = ("ns1", "ns1/1", "ns2", "ns2/1", "ns3")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from checks.common.epoch import micros
 from checks.model import Observation, Outcome, Query, Transport, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
@@ -17,11 +18,14 @@ from monitor.polling.sweep import MIN_TICK
 from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
+from monitor.probe.message.soa_forms import FormedAnswer, SoaForms
+from monitor.probe.message.soa_response import soa_outline, to_answer
 from monitor.service.queue import PollQueue
 from monitor.state.columns import AddressLayout, ZoneColumns
-from monitor.state.ports import PollMessage, QueueClosed, UnchangedZones
+from monitor.state.ports import FormedPoll, PollMessage, QueueClosed, UnchangedZones
 from tests.support.monitor_state import MINUTE
 from tests.support.observations import query, seen, server, zone
+from tests.support.soa_responses import asked_for, response
 
 CHECK = SoaSerial()
 SERVERS = (server("ns1"), server("ns2"))
@@ -36,6 +40,8 @@ class FakeBulkProber:
         self.zone_table = zone_table
         self.changed, self.dead, self.how = set(changed), set(dead), how
         self.asked: list[str] = []
+        self.formed: dict[str, tuple[FormedAnswer, ...]] = {}
+        """Zones of which every response is recognised."""
         self.held: dict[str, asyncio.Event] = {}
         self.widest = self.under_way = 0
 
@@ -70,11 +76,13 @@ class FakeBulkProber:
 
     def _returns(self, numbers: Sequence[int]) -> ChunkResult:
         self.under_way -= len(numbers)
-        loud = self.changed | self.dead
+        loud = self.changed | self.dead | self.formed.keys()
         names = self.zone_table.names
-        changed = [(number, self._looks(self.zone_table.at(number))) for number in numbers if names[number] in loud]
+        seen = [number for number in numbers if names[number] in self.changed | self.dead]
+        changed = [(number, self._looks(self.zone_table.at(number))) for number in seen]
+        formed = [(number, self.formed[names[number]]) for number in numbers if names[number] in self.formed]
         unchanged = array("I", (number for number in numbers if names[number] not in loud))
-        return ChunkResult(now(), unchanged, changed, 2 * len(numbers), 2 * len(numbers))
+        return ChunkResult(now(), unchanged, changed, 2 * len(numbers), 2 * len(numbers), formed)
 
     def _looks(self, zone: Zone) -> tuple[Observation, ...]:
         token = {"ns1": "10", "ns2": self.how if zone.name in self.dead else "10"}
@@ -135,6 +143,35 @@ class Stage:
     @property
     def polls(self) -> list[ZonePoll]:
         return [one for one in self.heard if isinstance(one, ZonePoll)]
+
+
+def recognised(name: str, serial: int) -> FormedAnswer:
+    forms, asked = SoaForms(), asked_for(name)
+    wire = response(asked, serial)
+    outline = soa_outline(wire, asked.section)
+    assert outline is not None
+    answer = to_answer(wire, asked.text, outline)
+    assert answer is not None
+    forms.learn(wire, asked.name, outline, answer)
+    form = forms.find(wire, asked.name)
+    assert form is not None
+    return FormedAnswer(form, serial, None, 0.01, micros(now()))
+
+
+@pytest.mark.parametrize("serials", [(10, 10), (10, 9), (10, 12)], ids=["alike", "behind", "ahead"])
+async def test_of_zones_whose_every_response_is_recognised_more_is_asked_where_serials_are_odd(
+    serials: tuple[int, int],
+) -> None:
+    """For keys, where a server is ahead of its primary; one that is behind is complete as it is."""
+    on = Stage(zones(2), token="REFUSED")
+    on.bulk_prober.formed = {"z1.example.": tuple(recognised("z1.example.", serial) for serial in serials)}
+    await on.call()
+    assert on.unchanged == ["z0.example."]
+    odd = serials[1] > serials[0]
+    asked = [(one.server, one.qtype, one.transport) for one in on.tcp_prober.asked]
+    assert asked == ([("ns2", "DNSKEY", Transport.TCP), ("ns1", "DNSKEY", Transport.TCP)] if odd else [])
+    assert [one.number for one in on.heard if isinstance(one, FormedPoll)] == ([] if odd else [1])
+    assert [[seen.serial for seen in one.seen] for one in on.polls] == ([[12, 10, None, None]] if odd else [])
 
 
 async def test_each_zone_comes_back_once_as_a_number_or_as_a_poll() -> None:

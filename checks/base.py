@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
-from checks.model import Cadences, Finding, Inconclusive, Observation, Query, Transport, Zone, ZonePoll
+from checks.model import (
+    Cadences,
+    Finding,
+    Inconclusive,
+    Observation,
+    Query,
+    SignatureEnd,
+    Transport,
+    Zone,
+    ZonePoll,
+)
 from checks.model.finding_type import FindingType
 from checks.zone_state.model import ZoneState
 
@@ -46,7 +56,9 @@ class Check(Protocol):
         """What it still wants to know; called again with what has been seen until it wants nothing more."""
         ...
 
-    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
+    def evaluate(
+        self, zone: Zone, poll: ZonePoll, zone_state: ZoneState
+    ) -> Iterable[Finding | Inconclusive | SignatureEnd]:
         """What the answers mean. Raises CheckInconclusive when nothing can be said of the whole zone."""
         ...
 

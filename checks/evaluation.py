@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from checks.base import Check
-from checks.model import CheckInconclusive, CheckResult, Finding, Health, Inconclusive, Zone, ZonePoll
+from checks.model import (
+    CheckInconclusive,
+    CheckResult,
+    Finding,
+    Health,
+    Inconclusive,
+    SignatureEnd,
+    Zone,
+    ZonePoll,
+)
 from checks.zone_state.model import ZoneState
 
 
@@ -28,7 +37,8 @@ def run_check(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -
         why = unsure[0].reason if unsure else "nothing was asked"
         return _unknown(check, zone, poll, why, unsure)
     health = Health.BAD if findings else Health.GOOD
-    return CheckResult(zone.name, check.name, poll.at, health, findings, unsure)
+    ends = tuple(one for one in said if isinstance(one, SignatureEnd))
+    return CheckResult(zone.name, check.name, poll.at, health, findings, unsure, ends=ends)
 
 
 def _unknown(check: Check, zone: Zone, poll: ZonePoll, why: str, unsure: tuple[Inconclusive, ...] = ()) -> CheckResult:

@@ -15,7 +15,7 @@ from checks.common.rrset_compare import (
 )
 from checks.common.signed_rrsets import APEX_TYPES, SignedRRset, Span, is_signed, older, signed_rrsets
 from checks.common.text import enumerated, format_duration, format_time
-from checks.model import Address, Finding, Inconclusive, Observation, Query, WantedRecord, Zone, ZonePoll
+from checks.model import Address, Finding, Inconclusive, Observation, Query, SignatureEnd, WantedRecord, Zone, ZonePoll
 from checks.model.finding_type import SIGNATURES, FindingType, Severity
 from checks.zone_state.model import ZoneState
 
@@ -101,7 +101,9 @@ class Signatures:
             return ()
         return record_queries(zone, _wanted(zone), seen, dnssec=True)
 
-    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(
+        self, zone: Zone, poll: ZonePoll, zone_state: ZoneState
+    ) -> Iterator[Finding | Inconclusive | SignatureEnd]:
         if not any(is_signed(seen, zone) for seen in poll.seen):
             silent = (seen for seen in poll.seen if seen.serial is None)
             yield from (Inconclusive(seen.server, seen.address, reason="serves no version now") for seen in silent)
@@ -119,13 +121,17 @@ class Signatures:
         yield from _older(signing, held, poll)
         yield from _keys(zone, zone_state, signing, poll)
 
-    def _times(self, zone: Zone, poll: ZonePoll, copy: AddressCopy, mine: tuple[SignedRRset, ...]) -> Iterator[Finding]:
+    def _times(
+        self, zone: Zone, poll: ZonePoll, copy: AddressCopy, mine: tuple[SignedRRset, ...]
+    ) -> Iterator[Finding | SignatureEnd]:
         """The first of each that ends is told; with the others that have the same."""
         where = f"{copy.server.name} ({copy.address})"
         spans = sorted(
             ((one.what, span) for one in mine if (span := one.last(poll.at)) is not None),
             key=lambda each: each[1].expiration,
         )
+        if spans:
+            yield SignatureEnd(copy.server.name, copy.address, spans[0][1].expiration)
         over = [each for each in spans if each[1].expiration <= poll.at]
         left = [each for each in spans if each[1].expiration > poll.at]
         if over:

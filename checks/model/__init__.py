@@ -313,6 +313,15 @@ class Inconclusive:
         return self.server == server and self.address in (None, address) and self.subject in (None, subject)
 
 
+@dataclass(frozen=True, slots=True)
+class SignatureEnd:
+    """When the first signature at an address ends, or ended, of those without which a record would have none."""
+
+    server: str
+    address: Address
+    at: datetime
+
+
 class CheckInconclusive(Exception):
     """Raised by a check that can say nothing about the whole zone this time."""
 
@@ -330,3 +339,4 @@ class CheckResult:
     reason: str = ""
     failed: bool = False
     """A defect of the check itself, not of any server."""
+    ends: tuple[SignatureEnd, ...] = ()

@@ -1,13 +1,13 @@
 """What the evaluator remembers between polls."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey
 from checks.common.epoch import micros, moment_of
-from checks.model import CheckResult, Health
+from checks.model import CheckResult, Health, SignatureEnd
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
@@ -40,6 +40,8 @@ class MonitorState:
     """The same, by zone and check."""
     results: dict[str, dict[str, CheckResult]] = field(default_factory=dict)
     """By zone and check, where there is more to say than the columns hold."""
+    ends: dict[tuple[str, str], tuple[SignatureEnd, ...]] = field(default_factory=dict)
+    """By zone and check, where the latest result has any."""
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     connectivity: Connectivity = field(default_factory=Connectivity)
     steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
@@ -129,6 +131,10 @@ class MonitorState:
     def store_result(self, result: CheckResult) -> None:
         """Keep what a check says of a zone: as a time, where that is all."""
         columns, name, check = self.columns, result.zone, result.check
+        if result.ends:
+            self.ends[name, check] = result.ends
+        else:
+            self.ends.pop((name, check), None)
         ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
         if check != SERIAL_CHECK and name in columns.zone_table:
             columns.note_ok(check, columns.zone_table.index(name), micros(result.at) if ok_at else 0)
@@ -136,6 +142,15 @@ class MonitorState:
                 self.drop_result(name, check)
                 return
         self.results.setdefault(name, {})[check] = result
+
+    def keep_results(self, applies: Callable[[str, str], bool]) -> None:
+        """Forget what was said by checks of zones that they do not apply to any more."""
+        kept = {
+            name: {check: result for check, result in results.items() if applies(check, name)}
+            for name, results in self.results.items()
+        }
+        self.results = {name: results for name, results in kept.items() if results}
+        self.ends = {(name, check): ends for (name, check), ends in self.ends.items() if applies(check, name)}
 
     def drop_result(self, name: str, check: str) -> None:
         results = self.results.get(name)
@@ -151,7 +166,8 @@ class MonitorState:
         number = columns.zone_table.index(name)
         for check, column in columns.ok_at.items():
             if column[number]:
-                found.setdefault(check, CheckResult(name, check, moment_of(column[number]), Health.GOOD))
+                at, ends = moment_of(column[number]), self.ends.get((name, check), ())
+                found.setdefault(check, CheckResult(name, check, at, Health.GOOD, ends=ends))
         result_id = columns.result_id[number]
         if result_id != NO_RESULT and SERIAL_CHECK not in found:
             health, why = self.steady_results[result_id]

@@ -272,11 +272,7 @@ def drop_unmonitored(
     pending = PendingCommit(FastPathChanges(state.columns.zone_table))
     left = [name for name in (state.zone_states if gone is None else gone) if name not in plan.zones]
     pending.dropped = tuple(sorted(name for name in left if state.zone_states.pop(name, None) is not None))
-    state.results = {
-        name: {check: result for check, result in results.items() if applies(plan, check, name)}
-        for name, results in state.results.items()
-        if name in plan.zones
-    }
+    state.keep_results(lambda check, zone: applies(plan, check, zone))
     state.columns.keep_checks(plan.checks)
     forget_unasked(state, pending.path_changes, plan)
     places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.server_addresses()}

@@ -38,6 +38,8 @@ class AddressStatus:
     nsid: str | None = None
     group: str = ""
     signer: bool = False
+    signatures_end: datetime | None = None
+    """When the first of the signatures there ends, or ended; None where the zone is not signed, or it is not known."""
 
     def lag(self, now: datetime) -> timedelta | None:
         """None when it is not known: the address is not serving anything now."""

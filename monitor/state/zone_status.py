@@ -1,7 +1,7 @@
 """The status of one zone, from zone state, check results and alerts."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerting.incident_lines import current
@@ -143,8 +143,12 @@ def addresses(
 ) -> tuple[AddressStatus, ...]:
     known = {(s.server, s.address): s for s in zone_state.address_states} if zone_state else {}
     findings = [f for v in results.values() for f in v.findings]
+    ends = {(end.server, end.address): end.at for v in results.values() for end in v.ends}
     return tuple(
-        address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i, unheard)
+        replace(
+            address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i, unheard),
+            signatures_end=ends.get((server.name, address)),
+        )
         for server in zone.servers
         for i, address in enumerate(server.addresses)
     )

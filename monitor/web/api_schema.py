@@ -67,6 +67,7 @@ def _address(address: AddressStatus, now: datetime) -> Json:
         "rtt_ms": None if address.rtt is None else round(address.rtt * 1000, 3),
         "expires_at": iso(address.expires),
         "expires_estimated": address.estimated,
+        "signatures_end_at": iso(address.signatures_end),
         "primary": address.primary,
         "signer": address.signer,
         "hidden": address.hidden,

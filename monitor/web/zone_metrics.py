@@ -15,7 +15,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
 def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
     """Gauges as the text formats of Prometheus and OpenMetrics both have them: without the end that one wants."""
-    healthy, found, serials, lags, expiries = (
+    healthy, found, serials, lags, expiries, signatures = (
         _family("soawatch_zone_healthy", "1: all is well; 0: it is not; absent: it is unknown."),
         _family("soawatch_finding", "1 while the finding stands."),
         _family("soawatch_zone_serial", "SOA serial this address serves; absent while it serves none."),
@@ -26,6 +26,10 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
         _family(
             "soawatch_zone_expiry_timestamp_seconds",
             "When this address stops serving the zone unless it hears from its primary; absent where not known.",
+        ),
+        _family(
+            "soawatch_zone_signature_seconds_left",
+            "Until the first signature at this address ends, below 0 since; absent where not signed, or not known.",
         ),
     )
     for zone in zones:
@@ -42,7 +46,10 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
             if address.expires is not None:
                 at = address.expires.timestamp()
                 expiries.append(f"soawatch_zone_expiry_timestamp_seconds{labels} {at}\n")
-    return "".join(line for family in (healthy, found, serials, lags, expiries) for line in family)
+            if address.signatures_end is not None:
+                left = (address.signatures_end - now).total_seconds()
+                signatures.append(f"soawatch_zone_signature_seconds_left{labels} {left}\n")
+    return "".join(line for family in (healthy, found, serials, lags, expiries, signatures) for line in family)
 
 
 def _family(name: str, text: str) -> list[str]:

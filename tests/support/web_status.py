@@ -69,7 +69,8 @@ def address(server: str, where: Address, **what: object) -> AddressStatus:
         server=server, address=where, hidden=server == HIDDEN, primary=server == HIDDEN, serial=SERIAL,
         state="in-sync", outcome="answered", rtt=0.0123, since=ago(hours=3), behind_since=None,
         checked_at=ago(seconds=12),
-        expires=NOW + timedelta(days=6, hours=4), nsid=f"{server.partition('.')[0]}-fra",
+        expires=NOW + timedelta(days=6, hours=4), signatures_end=NOW + timedelta(days=9),
+        nsid=f"{server.partition('.')[0]}-fra",
     )  # fmt: skip
     return replace(start, **what)
 

@@ -96,6 +96,8 @@ def test_what_an_address_serves() -> None:
     assert found["soawatch_zone_serial", "[2001:db8::2]:5353", "ns2", "example.net."] == SERIAL
     expiry = found["soawatch_zone_expiry_timestamp_seconds", "192.0.2.1", "ns1", "example.com."]
     assert expiry == (NOW + timedelta(days=6, hours=4)).timestamp()
+    left = found["soawatch_zone_signature_seconds_left", "192.0.2.1", "ns1", "example.com."]
+    assert left == timedelta(days=9).total_seconds()
 
 
 def test_a_failed_query_makes_a_series_absent() -> None:

@@ -10,7 +10,17 @@ from checks.common.dnssec import zone_keys
 from checks.common.rrset_compare import MACHINES, PROPAGATING
 from checks.common.signed_rrsets import moment
 from checks.evaluation import run_check
-from checks.model import MAX_SIGNATURES, CheckResult, Health, Observation, Outcome, Shape, WantedRecord, Zone
+from checks.model import (
+    MAX_SIGNATURES,
+    CheckResult,
+    Health,
+    Observation,
+    Outcome,
+    Shape,
+    SignatureEnd,
+    WantedRecord,
+    Zone,
+)
 from checks.signatures import VERIFICATION, Signatures
 from checks.zone_state.model import ZoneState
 from tests.support.lab.model import SHORT, Content
@@ -320,6 +330,15 @@ def test_where_it_applies() -> None:
     assert Signatures().applies(PAIR)
     assert not Signatures().applies(zone(replace(server("ns1"), addresses=())))
     assert Signatures().standing_questions(PAIR) == ()
+
+
+def test_the_end_is_told_whether_it_is_near_or_not() -> None:
+    address = PAIR.servers[0].addresses[0]
+    for days in (29, 2, -60):
+        result = judged(zone("ns1"), ("ns1", made(KEY, left=days * DAY)))
+        assert result.ends == (SignatureEnd("ns1", address, NOON + days * DAY),)
+    for nothing in (PLAIN, made(KEY, left=31 * DAY), "-"):
+        assert judged(zone("ns1"), ("ns1", nothing)).ends == ()
 
 
 def test_settings_move_the_margin() -> None:

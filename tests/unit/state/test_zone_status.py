@@ -1,5 +1,6 @@
 """A status claims no more than is known: unknown is never good, and what is merely said makes nothing bad."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -8,14 +9,18 @@ from hypothesis import strategies as st
 
 from alerting.finding_types import severity_of
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase
-from checks.model import CheckResult, Finding, Health
+from checks.model import CheckResult, Finding, Health, SignatureEnd
 from checks.model.finding_type import Severity
+from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
 from monitor.cli.output import expiry_text
+from monitor.state.columns import ZoneColumns
+from monitor.state.monitor_state import MonitorState
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import HEALTH_CHECKS, summarise, zone_status
 from monitor.web.api_schema import zone_data
+from monitor.web.formatting import iso
 from monitor.web.templating import environment
 from monitor.web.zone_metrics import series
 from tests.support.monitor_state import minute
@@ -192,3 +197,23 @@ def test_of_a_zone_that_is_not_served_no_group_shows_an_end(ns2: str, told: bool
         told,
         told,
     )
+
+
+def test_signatures_end_where_the_latest_look_saw_that_they_do() -> None:
+    """Kept for zones that are well, too, of which nothing else is kept but when they were looked at."""
+    _, ns2 = (place for _, place in ZONE.server_addresses())
+    page = story(ZONE, {"ns1": "10", "ns2": "10"})[-1]
+    state = MonitorState()
+    state.use(ZoneColumns(ZoneTable.of((ZONE,))))
+    result = CheckResult(ZONE.name, "signatures", page.at, Health.GOOD, ends=(SignatureEnd("ns2", ns2, minute(90)),))
+    state.store_result(result)
+    drawn = zone_status(ZONE, page.zone_state, state.results_of(ZONE.name), [], None, page.at)
+    assert [one.signatures_end for one in drawn.addresses] == [None, minute(90)]
+    left = (minute(90) - page.at).total_seconds()
+    labels = f'{{zone="{ZONE.name}",server="ns2",address="{ns2}"}}'
+    told = [line for line in series([drawn], page.at).splitlines() if line.startswith("soawatch_zone_signature_")]
+    assert told == [f"soawatch_zone_signature_seconds_left{labels} {left}"]
+    assert [one["signatures_end_at"] for one in zone_data(drawn, page.at)["addresses"]] == [None, iso(minute(90))]
+    state.store_result(replace(result, ends=()))
+    drawn = zone_status(ZONE, page.zone_state, state.results_of(ZONE.name), [], None, page.at)
+    assert [one.signatures_end for one in drawn.addresses] == [None, None]

@@ -391,6 +391,7 @@ def leaky() -> Status:
         addresses=tuple(replace(a, nsid=f"{HIDDEN}.fra") for a in zones["example.net."].addresses),
         checks=(CheckStatus("transfer", seen.at, Health.UNKNOWN, f"{HIDDEN} gave no serial"),),
         reference_serials={"": 7, "of-the-hidden": 8},
+        signer=HIDDEN,
         last_notify=Notify(seen.at, HIDDEN, HIDDEN_ADDRESS),
     )
     notify = Notify(seen.at, "ns1", HIDDEN_ADDRESS)

@@ -12,9 +12,11 @@ import dns.rcode
 import pytest
 
 from checks.model import Health
+from checks.model.signing import with_signer
 from monitor.cli import nagios
 from monitor.cli.output import as_data, heading
 from monitor.cli.zone_check.check_zone import ZoneReport, check_zone
+from monitor.cli.zone_check.in_motion import in_motion
 from monitor.cli.zone_check.target import parse_target
 from monitor.cli.zone_report import zone_text
 from monitor.clock import now
@@ -22,6 +24,9 @@ from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers
 from monitor.probe.message.names import unicode
 from tests.support import nameserver
+from tests.support.observations import server as watched_server
+from tests.support.observations import story
+from tests.support.observations import zone as watched
 from tests.support.resolver import resolving
 from tests.support.speaking import Said, run, say
 from tests.support.terminal import terminal
@@ -254,6 +259,22 @@ async def test_what_comes_back_over_tcp_or_from_elsewhere_is_heard_in_its_family
     assert said.status == 1, said.out
     assert words in said.out
     assert "not judged" not in said.out
+
+
+def test_what_a_signer_may_yet_sign_is_told_as_in_motion() -> None:
+    """Once the service's memory says since when; a look alone does not know what came after what."""
+    bare = tuple(watched_server(name) for name in ("ns1", "ns2", "ns3"))
+    signed = watched(*with_signer(bare, "ns1", "ns2"), signer="ns2")
+    *_, before, page = story(signed, {"ns1": "10 10 11*3", "ns2": "500*5", "ns3": "500*5"})
+    (told,) = in_motion(signed, page.zone_state, (page.result,), page.at, "memory")
+    assert (told.code, told.server) == ("serial-late", "ns2")
+    assert told.text == (
+        "ns2 (192.0.2.2) signs the zone and has published nothing since ns1 came to 11, 2 min ago; "
+        "max_lag allows 10 min"
+    )
+    assert len(list(in_motion(signed, before.zone_state, (before.result,), before.at, ""))) == 1
+    (first, *_) = story(signed, {"ns1": "11", "ns2": "500", "ns3": "500"})
+    assert list(in_motion(signed, first.zone_state, (first.result,), first.at, "")) == []
 
 
 async def test_over_a_family_in_which_nothing_answers_nobody_is_accused(

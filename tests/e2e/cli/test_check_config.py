@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.speaking import say
 from tests.support.terminal import terminal
 
 CONFIG = """
@@ -34,3 +35,17 @@ async def test_everything_is_there(tmp_path: Path, columns: int) -> None:
     assert "nobody is told of anything" in rest
     assert "primary" not in title
     assert "no mistakes" in rest
+
+
+async def test_a_signer_stands_beside_its_primary(tmp_path: Path) -> None:
+    path = tmp_path / "soawatch.toml"
+    path.write_text(
+        '[[zones]]\nname = "example.test"\nservers = ["192.0.2.1", "192.0.2.2"]\n'
+        'primary = "192.0.2.1"\nsigner = "192.0.2.2"\n'
+    )
+    said = await say("check-config", path)
+    assert said.status == 0
+    assert "192.0.2.1, signer 192.0.2.2" in said.out
+    said = await say("check-config", path, "--json")
+    (zone,) = said.data["zones"]
+    assert (zone["primary"], zone["signer"]) == ("192.0.2.1", "192.0.2.2")

@@ -11,6 +11,7 @@ from tests.support.lab.topology import Lab
 from tests.support.lab.waiting import eventually
 from tests.support.receiver import Receiver, receiver
 from tests.support.running import Running, running, until
+from tests.support.speaking import say
 
 ZONE = "signed.test."
 WATCHED = f"""
@@ -56,6 +57,10 @@ async def test_a_hint_that_a_reload_takes_back_and_a_signer_that_stalls(tmp_path
 
         await eventually(signed, lab.words, seconds=30)
         path = config(tmp_path, lab, hook)
+        once = ("check", ZONE, "--config", path, "--moment", "0.1")
+        said = await say(*once)
+        assert said.status == 1, said.out
+        assert "signs it, or the server they have it from" in said.out
         async with running(path) as service:
             await service.up()
             hint = await told(hook, "opened", f"zone {ZONE}")
@@ -66,6 +71,9 @@ async def test_a_hint_that_a_reload_takes_back_and_a_signer_that_stalls(tmp_path
             service.signal(signal.SIGHUP)
             await told(hook, "resolved", f"zone {ZONE}")
             await until(lambda: well(service), seconds=30)
+            said = await say(*once)
+            assert (said.status, said.out.startswith(f"{ZONE}: all is well")) == (0, True), said.out
+            assert "signer (signer)" in said.out
             shown = await service.get(f"api/v1/zones/{ZONE}")
             assert (shown["primary"], shown["signer"]) == ("hidden", "signer")
             assert shown["reference_serials"] == {"": 10, "signed": signer.serial(ZONE)}

@@ -17,6 +17,7 @@ from alerting.root_cause import (
 )
 from checks.model import Server, Zone
 from checks.model.finding_type import Severity
+from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
 from tests.support.alerts import alert, server, zone
 from tests.support.at_once import root_causes
@@ -168,6 +169,12 @@ def test_who_feeds_whom() -> None:
     assert CHAIN.upstreams(A, "ns1") == ()
     assert CHAIN.upstreams(A, "ns9") == ("ns1",)
     assert CHAIN.upstreams("unknown.", "ns2") == ()
+
+
+def test_a_signer_stands_between_the_primary_and_all_others() -> None:
+    bare = zone(A, "ns1", "ns2", "ns3")
+    graph = DependencyGraph.of([replace(bare, servers=with_signer(bare.servers, "ns1", "ns2"), signer="ns2")])
+    assert [graph.upstreams(bare.name, name) for name in ("ns1", "ns2", "ns3")] == [(), ("ns1",), ("ns2",)]
     assert DependencyGraph.of([zone(A, "ns2", primary=None)]).upstreams(A, "ns2") == ()
     assert DependencyGraph.of([zone(A, "ns2", upstream={"ns2": ("ns2",)})]).upstreams(A, "ns2") == ()
 

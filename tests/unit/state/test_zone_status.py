@@ -11,6 +11,7 @@ from alerting.finding_types import severity_of
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase
 from checks.model import CheckResult, Finding, Health, SignatureEnd
 from checks.model.finding_type import Severity
+from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
@@ -22,9 +23,10 @@ from monitor.state.zone_status import HEALTH_CHECKS, summarise, zone_status
 from monitor.web.api_schema import zone_data
 from monitor.web.formatting import iso
 from monitor.web.templating import environment
+from monitor.web.view_models import roles
 from monitor.web.zone_metrics import series
 from tests.support.monitor_state import minute
-from tests.support.observations import NOON, look, story, zone
+from tests.support.observations import MINUTE, NOON, look, story, zone
 
 ZONE = zone()
 GOOD, BAD, UNKNOWN = Health.GOOD, Health.BAD, Health.UNKNOWN
@@ -151,6 +153,27 @@ def test_the_result_is_on_the_right_address() -> None:
     result = CheckResult(ZONE.name, "soa-serial", NOON, BAD, (late,))
     states = [a.state for a in zone_status(ZONE, zone_state, {"soa-serial": result}, [], None, NOON).addresses]
     assert states == ["in-sync", "late"]
+
+
+def test_a_signer_is_behind_by_what_the_primary_has_and_it_has_not_signed() -> None:
+    signed = replace(ZONE, servers=with_signer(ZONE.servers, "ns1", "ns2"), signer="ns2")
+    pages = story(signed, {"ns1": "10 10 11*3", "ns2": "500*4 501"}, start=NOON)
+    shown = [zone_status(signed, page.zone_state, {}, [], None, page.at) for page in pages]
+    lags = [[one.lag(page.at) // MINUTE for one in each.addresses] for page, each in zip(pages, shown, strict=True)]  # type: ignore[operator]
+    assert lags == [[0, 0], [0, 0], [0, 0], [0, 1], [0, 0]]
+    assert [each.addresses[1].state for each in shown] == [
+        "in-sync",
+        "in-sync",
+        "propagating",
+        "propagating",
+        "in-sync",
+    ]
+    data = zone_data(shown[-1], pages[-1].at)
+    assert (data["primary"], data["signer"], data["reference_serials"]) == ("ns1", "ns2", {"": 11, "signed": 501})
+    assert [(one["primary"], one["signer"]) for one in data["addresses"]] == [(True, False), (False, True)]
+    assert [roles(one) for one in shown[-1].addresses] == ["primary", "signer, group signed"]
+    unknown = zone_status(signed, None, {}, [], None, NOON).addresses
+    assert [roles(one) for one in unknown] == ["primary", "signer, group signed"]
 
 
 def test_a_time_is_never_ahead_of_now() -> None:

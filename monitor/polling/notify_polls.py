@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-MIN_INTERVAL = 1.0
+MIN_INTERVAL = 0.5
 """Seconds between the beginnings of two such polls of one zone."""
 
 MAX_PER_TURN = 5

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from checks.model import Server, Zone
 from checks.model.zone_table import ZoneTable
@@ -10,6 +10,7 @@ from monitor.config.model import ServerEntry
 from monitor.probe.notify.responder import NotifySender
 
 Network = IPv4Network | IPv6Network
+IpAddress = IPv4Address | IPv6Address
 
 
 class NotifySenders:
@@ -29,11 +30,12 @@ class NotifySenders:
             for name, entry in self._entries.items()
             if entry.notify_from
         }
+        self._every_network = tuple({network for networks in self._networks.values() for network in networks})
         self._hosts = frozenset(address.host for zone in used for _, address in zone.server_addresses())
 
     def is_known(self, host: str) -> bool:
-        host = canonical(host)
-        return host in self._hosts or any(self._is_inside(host, name) for name in self._networks)
+        address = parsed(host)
+        return str(address) in self._hosts or any(address in network for network in self._every_network)
 
     def has_zone(self, zone: str) -> bool:
         return zone in self._zones
@@ -42,7 +44,7 @@ class NotifySenders:
         """The primary, where several servers of the zone have this address; each of their keys will do."""
         if zone not in self._zones:
             return None
-        servers = list(self._at(self._zones.template(zone), canonical(host)))
+        servers = list(self._at(self._zones.template(zone), parsed(host)))
         if not servers:
             return None
         entries = [self._entries[server.name] for server in servers if server.name in self._entries]
@@ -50,18 +52,15 @@ class NotifySenders:
             servers[0].name, tuple(entry.notify_key for entry in entries if entry.notify_key is not None)
         )
 
-    def _at(self, zone: Zone, host: str) -> Iterator[Server]:
-        ordered = sorted(zone.servers, key=lambda server: server.name != zone.primary)
-        for server in ordered:
-            if any(address.host == host for address in server.addresses) or self._is_inside(host, server.name):
+    def _at(self, zone: Zone, sender: IpAddress) -> Iterator[Server]:
+        host = str(sender)
+        for server in sorted(zone.servers, key=lambda server: server.name != zone.primary):
+            networks = self._networks.get(server.name, ())
+            if any(one.host == host for one in server.addresses) or any(sender in network for network in networks):
                 yield server
-
-    def _is_inside(self, host: str, server: str) -> bool:
-        networks = self._networks.get(server)
-        return networks is not None and any(ip_address(host) in network for network in networks)
 
 
 @lru_cache(maxsize=4096)
-def canonical(host: str) -> str:
-    """The text of an address as the configuration has it, from that of the system."""
-    return str(ip_address(host.partition("%")[0]))
+def parsed(host: str) -> IpAddress:
+    """An address as the system writes it; its text is as in the configuration."""
+    return ip_address(host.partition("%")[0])

@@ -34,6 +34,17 @@ def test_it_has_a_row_for_each_part_of_soawatch(printed: str) -> None:
         assert f"| {row} |" in printed
 
 
+def test_what_notify_costs_and_brings_is_measured() -> None:
+    program("nsd", package="nsd")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.notify", "--zones", "50", "--seconds", "1", "--changes", "2"],
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("| a server's, ") == 3
+    assert "| NOTIFY to verdict, 2 changes |" in done.stdout
+
+
 def test_it_finds_the_drift_and_invents_none(printed: str) -> None:
     cells = next(line for line in printed.splitlines() if line.startswith("| soawatch: 1 % is behind |")).split("|")
     assert cells[8].strip() == "2 of 2, 0 false"

@@ -213,7 +213,7 @@ async def test_a_connection_lasts_no_longer_than_it_may_however_busy_it_is() -> 
 
 async def test_a_flood_is_not_read_faster_than_it_may_be_and_the_loop_goes_on() -> None:
     desk = Desk()
-    desk.listeners._budget = Bucket(rate=50, burst=50)
+    desk.listeners._budget = Bucket(rate=10, burst=50)
     await desk.listeners.use([ANY])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
         flood.bind((STRANGER, 0))

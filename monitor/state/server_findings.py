@@ -162,15 +162,29 @@ class ServerFindings:
     def __init__(self) -> None:
         self.known: dict[Place, ServerFinding] = {}
         self.moved: dict[Place, bool] = {}
+        self._confirmed: dict[Place, datetime] = {}
+        """Where others were polled at once within the last minute, and when; in this order."""
 
     def clear(self) -> None:
         """Nothing stands at a server until it is found anew; zones that inherit are polled in full."""
         self.known.clear()
         self.moved.clear()
+        self._confirmed.clear()
 
     def has_stood(self, place: Place) -> bool:
         """Whether zones may have taken over what was found there."""
         return place in self.known and self.known[place].has_stood
+
+    def takes_confirming(self, place: Place, at: datetime) -> bool:
+        """Whether others are to be polled at once, where something is found that was not there: not again and again
+        where zones differ.
+        """
+        while self._confirmed and at - next(iter(self._confirmed.values())) >= MIN_ASKING_INTERVAL:
+            del self._confirmed[next(iter(self._confirmed))]
+        if place in self._confirmed:
+            return False
+        self._confirmed[place] = at
+        return True
 
     def note(self, check: Check, zone: Zone, result: CheckResult) -> Sequence[str]:
         """A zone was polled in full. Returns zones that are to be polled at once: what stands is in doubt by that."""

@@ -49,7 +49,7 @@ _TEMPLATE = f"{ZONE_PLACEHOLDER}."
 
 
 MAX_CONFIRMING = 16
-"""Zones that are polled at once to see whether they, too, find something at an address."""
+"""Zones that are polled at once to see whether they, too, find something at an address: spread over the table."""
 
 
 def rrset_questions(zone_table: ZoneTable[Zone], checks: Mapping[str, Check]) -> RrsetQuestions:
@@ -131,11 +131,15 @@ def _note_suspects(state: MonitorState, check: Check, zone: Zone, result: CheckR
         elif result.health is not Health.UNKNOWN and (server.name, address) not in unsure:
             suspects.discard(suspect)
     standing = columns.standing.get(check.name)
-    if not fresh or standing is None:
+    if standing is None:
+        return ()
+    fresh = {place for place in fresh if columns.server_findings.takes_confirming((check.name, *place), result.at)}
+    if not fresh:
         return ()
     # where it has stood before, zones may inherit it: asked again and again they would find it again and again
     new = not any(columns.server_findings.has_stood((check.name, *place)) for place in fresh)
-    others = (number for number in columns.zones_at(fresh) if standing[number] == STANDS or (new and standing[number]))
+    every = columns.spread_zones_at(fresh, MAX_CONFIRMING)
+    others = (number for number in every if standing[number] == STANDS or (new and standing[number]))
     return [columns.zone_table.names[number] for number in islice(others, MAX_CONFIRMING)]
 
 

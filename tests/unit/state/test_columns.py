@@ -97,3 +97,18 @@ def test_some_come_by_turns_and_no_more_than_are_wanted() -> None:
     assert list(columns.next_in_mode(STEADY_SILENT, 0)) == []
     assert next(columns.next_in_mode(STEADY_SILENT, 9)) == 9
     assert next(columns.next_in_mode(STEADY_SILENT, 9)) == 1
+
+
+@pytest.mark.parametrize("parts", [1, 4, 7, 50])
+def test_zones_of_an_address_are_found_all_over_the_table(parts: int) -> None:
+    here = [zone("ns1", "ns2", name=f"a{number:03}.example.") for number in range(30)]
+    other = [zone("ns3", primary="ns3", name=f"b{number:03}.example.") for number in range(30)]
+    more = [zone("ns2", primary=None, name=f"c{number:03}.example.") for number in range(30)]
+    columns = ZoneColumns(ZoneTable.of([*here, *other, *more]))
+    ns2 = ("ns2", server("ns2").addresses[0])
+    found = list(columns.spread_zones_at({ns2}, parts))
+    assert sorted(found) == list(columns.zones_at({ns2}))
+    bounds = [90 * part // parts for part in range(parts + 1)]
+    filled = [part for part in range(parts) if any(bounds[part] <= number < bounds[part + 1] for number in found)]
+    first = [part for number in found[: len(filled)] for part in filled if bounds[part] <= number < bounds[part + 1]]
+    assert first == filled, "one from each part that has any"

@@ -75,7 +75,7 @@ async def test_an_inherited_finding_says_with_which_zones_it_was_found(monkeypat
     (own,), (inherited,) = on.status.zones[NAMES[0]].findings, on.status.zones[NAMES[-1]].findings
     assert not own.inherited
     assert inherited.inherited
-    text = "; found with z00.example., z01.example. and z02.example. at this server"
+    text = "; found with z00.example., z01.example. and z05.example. at this server"
     assert inherited.text == own.text + text
     assert inherited.began == own.began, "it is the server's since it was found first"
     assert on.status.zones[NAMES[-1]].health is Health.BAD
@@ -168,15 +168,15 @@ async def test_one_zone_that_is_well_where_others_are_not_has_nobody_polled_with
     many = [zone("ns1", "ns2", name=f"z{number:02}.example.") for number in range(count)]
     on = await watch(*many)
     on.world.of_zone = {(one.name, NS2) for one in many[:5] + many[6:]}
-    sweeps = 10
+    sweeps = 2 * TURNS
     for number in range(2, 2 + sweeps):
         await on.minute(number)
-        assert (many[5].name, "192.0.2.2") not in on.alerts() or number == 2
+        assert (many[5].name, "192.0.2.2") not in on.alerts() or number < 2 + TURNS, "until its turn over TCP"
     assert len(on.alerts()) == count - 1
     assert len(on.polled) < sweeps * (count + 20)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(20))
 async def test_where_tcp_is_dead_for_half_of_the_zones_nothing_is_said_of_the_others(seed: int) -> None:
     many = [zone("ns1", "ns2", name=f"z{number:02}.example.") for number in range(40)]
     on = await watch(*many)

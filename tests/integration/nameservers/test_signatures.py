@@ -23,6 +23,7 @@ from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
 from tests.support.lab.waiting import until
 from tests.support.signed_zones import signed, without_signatures, zone_key
+from tests.support.speaking import say
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -114,6 +115,23 @@ async def test_what_takes_more_than_a_datagram_is_verified_too(lab: Lab, probe: 
     large = [seen for seen in watch.seen if seen.query.qtype == "TXT"]
     assert len(large) == 2 * len(lab.servers)
     assert all(seen.transport is Transport.TCP and len(seen.signatures) == 1 for seen in large)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "words"),
+    [
+        (GOOD, 0, "all is well"),
+        (ENDED, 1, "have ended, the first 60 d ago (SOA, "),
+        (SOON, 1, "end soon, the first in 1 d 23 h (SOA, "),
+        (BEFORE, 0, "would serve the zone for 14 d without its primary"),
+    ],
+    ids=lambda one: one.zone if isinstance(one, Content) else "",
+)
+async def test_one_look_without_a_service(lab: Lab, content: Content, status: int, words: str) -> None:
+    servers = [f"--server={one.name}={one.ipv4}" for one in lab.servers[:3]]
+    said = await say("check", content.zone, *servers, "--moment", "0.1")
+    assert said.status == status, said.out + said.err
+    assert words in " ".join(said.out.split())
 
 
 async def test_a_zone_that_is_signed_anew_on_the_same_serial(lab: Lab, probe: Prober) -> None:

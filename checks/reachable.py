@@ -22,12 +22,12 @@ from checks.model import (
     Zone,
     ZonePoll,
 )
-from checks.model.finding_type import SERVICE, FindingType, Impact, Severity
+from checks.model.finding_type import SERVICE, FindingType, Impact, OverUdp, Severity
 from checks.zone_state.model import ZoneState
 
 UNREACHABLE = FindingType(
     "server-unreachable", Severity.CRITICAL, "The server answers neither over UDP nor over TCP",
-    impact=Impact.HIDES_CONTENT,
+    impact=Impact.HIDES_CONTENT, of_address=OverUdp.SILENT,
 )  # fmt: skip
 NO_UDP = FindingType(
     "no-answer", Severity.WARNING, "The server does not answer over UDP, but does over TCP",
@@ -43,7 +43,7 @@ EDNS_BROKEN = FindingType(
 )
 TCP_UNREACHABLE = FindingType(
     "tcp-unreachable", Severity.WARNING, "UDP/53 answers, TCP/53 does not", impact=Impact.BLOCKS_TRANSFERS,
-    of_address=True,
+    of_address=OverUdp.ANSWERED,
 )  # fmt: skip
 FINDINGS = (
     UNREACHABLE, NO_UDP, RATE_LIMITED, UNEXPECTED_SOURCE, EDNS_BROKEN, TCP_UNREACHABLE, *response_faults.FINDINGS,

@@ -1,7 +1,7 @@
 """Finding types: all that is fixed about a finding's code."""
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 
 SERVICE, REPLICATION, TRANSFERS, NUMBERING, RECORDS = "service", "replication", "transfers", "numbering", "records"
 SIGNATURES = "signatures"
@@ -35,6 +35,17 @@ class Impact(IntEnum):
     """Nothing is known of what it would serve: what was found in that before is history."""
 
 
+class OverUdp(Enum):
+    """What questions for a zone bring at an address over UDP."""
+
+    ANSWERED = "answered"
+    """A version of the zone, as well to a question with EDNS."""
+    SILENT = "silent"
+    """Nothing; nor does TCP, as far as it was tried."""
+    UNKNOWN = "unknown"
+    """Something else, or that is not known."""
+
+
 class Scope(StrEnum):
     """Whose trouble a finding is that is neither a zone's nor a server's."""
 
@@ -63,8 +74,10 @@ class FindingType:
     impact: Impact = Impact.NONE
     of_content: bool = False
     """Lies in what an address serves. So does whatever inherits, and all of NUMBERING and RECORDS."""
-    of_address: bool = False
-    """Belongs to an address, whatever zone it is found with: all that are served there have it."""
+    of_address: OverUdp | None = None
+    """Belongs to an address, whatever zone it is found with: all have it that are served there and of which UDP brings
+    this. It says that TCP is dead there; a check that says so of no address has had an answer over TCP from each.
+    """
     transient: bool = False
     """May be seen for a moment while a new version makes its way."""
     any_server: bool = False

@@ -81,11 +81,14 @@ def tick(zones: int, duration: float) -> float:
 async def poll_zone(
     check: Check, zone: Zone, probe: ProbeQueries, cadence: timedelta, now: Now, vantage: str = "local"
 ) -> ZonePoll:
-    """Ask until the check wants nothing more; an empty poll when there is nobody to ask."""
+    """Ask until the check wants nothing more, or is given nothing more; an empty poll when there is nobody to ask."""
     seen: tuple[Observation, ...] = ()
     while queries := tuple(check.queries(zone, seen)):
+        known = len(seen)
         async for batch in probe(queries):
             seen = (*seen, *batch)
+        if len(seen) == known:
+            break
     return ZonePoll(zone.name, check.name, now(), cadence, seen, vantage)
 
 
@@ -102,12 +105,12 @@ class PassOver(Protocol):
     def ask_gathered(self, *, last: bool) -> AsyncIterator[Sequence[str]]:
         """The names of those of the gathered zones that are to be polled in full, soon after that is known.
 
-        None as long as it is worth gathering more, unless these are the ``last``.
+        None as long as it is worth gathering more, or waiting, unless these are the ``last``.
         """
         ...
 
     def probe(self, zone: Zone) -> ProbeQueries:
-        """What asks the queries of a poll of this zone."""
+        """What asks the queries of a poll of this zone, or some of them: others are left out."""
         ...
 
 

@@ -32,13 +32,8 @@ class TcpTurns:
 
     def due(self, columns: ZoneColumns, numbers: Sequence[int]) -> set[int]:
         """Those of the zones, by number in the table, that are to be asked over TCP now."""
-        zone_table = columns.zone_table
-        template_ids = zone_table.template_ids
-        turns = {
-            template_id: max(1, round(self._interval(zone_table.templates[template_id]) / self._cadence))
-            for template_id in {template_ids[number] for number in numbers}
-        }
-        found = {number for number in numbers if (number - self._turn) % turns[template_ids[number]] == 0}
+        template_ids = columns.zone_table.template_ids
+        found = self.in_turn(columns, numbers)
         for template_id in {template_ids[number] for number in found}:
             self._note(columns, template_id)
         for template_id, number in {template_ids[number]: number for number in numbers}.items():
@@ -50,6 +45,15 @@ class TcpTurns:
     def _note(self, columns: ZoneColumns, template_id: int) -> None:
         """A zone of this template is asked."""
         self._asked.update(dict.fromkeys((one.address for one in columns.layouts[template_id]), self._clock()))
+
+    def in_turn(self, columns: ZoneColumns, numbers: Sequence[int]) -> set[int]:
+        """Those of the zones that have their own turn in this sweep."""
+        template_ids, templates = columns.zone_table.template_ids, columns.zone_table.templates
+        turns = {
+            template_id: max(1, round(self._interval(templates[template_id]) / self._cadence))
+            for template_id in {template_ids[number] for number in numbers}
+        }
+        return {number for number in numbers if (number - self._turn) % turns[template_ids[number]] == 0}
 
     def _is_due(self, columns: ZoneColumns, template_id: int) -> bool:
         before = self._clock() - EARLY * self._cadence.total_seconds()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 
-from checks.model import Address, Zone
+from checks.model import Address, Family, Zone
+from checks.model.finding_type import OverUdp
 from checks.model.zone_table import ZoneTable, difference
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.remap import BLOCK, consecutive, remap
@@ -42,8 +43,9 @@ FULL_POLL, STEADY_UP, STEADY_SILENT = 0, 1, 2
 """How a zone is polled: evaluated each time; passed over while every address serves the version it served; passed over
 while its silent addresses are silent, which has been told."""
 
-STANDS, INHERITS = 1, 2
-"""How a result stands: it is good, and that is all; it has what stands at its servers (``server_findings``)."""
+STANDS, INHERITS, UNSETTLED = 1, 2, 3
+"""How a result stands: it is good, and that is all; it has what stands at its servers (``server_findings``); it has
+what was found there, and UDP has brought something else of the zone since."""
 
 NO_RESULT, GOOD = 0, 1
 """What was said of a steady zone: nothing; that it is well. Other numbers: ``monitor.state.monitor_state``."""
@@ -52,12 +54,12 @@ NO_RESULT, GOOD = 0, 1
 class ZoneColumns:
     """Every array by zone or by address, of the zones of one table.
 
-    By the zone's number in the table: ``mode``, ``result_id`` and ``reachability_id`` (octets), ``recheck_at`` and
-    ``checked_at`` (microseconds since 1970), ``ok_at`` (the same, for each check), and what the zone index shows:
-    ``group_ids`` ("I"), ``health_since`` (microseconds), ``levels`` and ``public_levels`` (octets); ``standing``
-    (octets, for each check). By slot: ``address_metrics``. Each address of a zone has a slot, and after all of those
-    each RRset that a check asks an address for has one. All are changed by the evaluator only, but ``address_metrics``,
-    which the bulk prober writes.
+    By the zone's number in the table: ``mode``, ``result_id``, ``reachability_id`` and ``udp_id`` (octets),
+    ``recheck_at`` and ``checked_at`` (microseconds since 1970), ``ok_at`` (the same, for each check), and what the
+    zone index shows: ``group_ids`` ("I"), ``health_since`` (microseconds), ``levels`` and ``public_levels`` (octets);
+    ``standing`` (octets, for each check). By slot: ``address_metrics``. Each address of a zone has a slot, and after
+    all of those each RRset that a check asks an address for has one. All are changed by the evaluator only, but
+    ``address_metrics``, which the bulk prober writes.
     """
 
     __slots__ = (
@@ -69,6 +71,7 @@ class ZoneColumns:
         "layouts",
         "levels",
         "mode",
+        "offline",
         "ok_at",
         "public_levels",
         "reachability_id",
@@ -80,6 +83,8 @@ class ZoneColumns:
         "slot_starts",
         "standing",
         "suspects",
+        "udp_id",
+        "udp_patterns",
         "zone_table",
     )
 
@@ -103,14 +108,20 @@ class ZoneColumns:
         """What was last said of a steady zone: ``MonitorState.steady_results``."""
         self.reachability_id = bytearray(size)
         """Which addresses of a STEADY_SILENT zone answered: ``MonitorState.reachability_patterns``."""
+        self.udp_id = bytearray(size)
+        """What UDP brought at each address when soa-serial was last evaluated, by ``udp_patterns``."""
+        self.udp_patterns: list[tuple[OverUdp, ...]] = [()]
+        """In the order of the layout; 0 is nobody's."""
+        self.offline: tuple[Family, ...] = ()
+        """The families that the monitor is offline over."""
         self.recheck_at = array("q", bytes(8 * size))
         """When a STEADY_SILENT zone must be polled in full, though it says the same; 0: never."""
         self.checked_at = array("q", bytes(8 * size))
-        """When it was last found as it was; 0 where its zone state says that."""
+        """When soa-serial was last evaluated, or found it as it was; 0 where its zone state says that."""
         self.ok_at: dict[str, array[int]] = {}
         """Check → when it last found a zone good and had nothing more to say; 0 where it said more, or nothing."""
         self.standing: dict[str, bytearray] = {}
-        """Check → how its result stands (``monitor.state.standing``): STANDS or INHERITS; 0 where it does not."""
+        """Check → how its result stands (``monitor.state.standing``): 0 where it does not."""
         self.suspects: set[tuple[str, str, Address]] = set()
         """Check, server and address at which it has found something at one zone at least: the others are asked, too."""
         self.server_findings = ServerFindings()
@@ -169,7 +180,7 @@ class ZoneColumns:
         return range(starts[number], starts[number + 1]) if starts is not None else range(0)
 
     def set_standing(self, check: str, number: int, stands: int) -> None:
-        """``stands``: STANDS, INHERITS, or 0."""
+        """``stands``: STANDS, INHERITS, UNSETTLED, or 0."""
         column = self.standing.get(check)
         if column is None:
             if not stands:
@@ -212,7 +223,11 @@ class ZoneColumns:
         same_template = self._with_template_of(old, old_index)
         old_slots = self._old_slots(old, same_template)
         self.ok_at = {name: array("q", bytes(8 * len(self.zone_table))) for name in old.ok_at}
-        octets = ((old.mode, self.mode), (old.result_id, self.result_id), (old.reachability_id, self.reachability_id))
+        octets = (
+            (old.mode, self.mode), (old.result_id, self.result_id), (old.reachability_id, self.reachability_id),
+            (old.udp_id, self.udp_id),
+        )  # fmt: skip
+        self.udp_patterns, self.offline = old.udp_patterns, old.offline
         self.standing = {name: bytearray(len(self.zone_table)) for name in old.standing}
         self.suspects = self._still_served(old.suspects)
         remap((*octets, *((old.standing[name], column) for name, column in self.standing.items())), same_template)

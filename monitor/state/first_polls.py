@@ -107,7 +107,7 @@ def apply_first(
     if known is None:
         state.zone_states.put_row(name, row)
     columns.mode[number], columns.recheck_at[number], columns.result_id[number] = STEADY_UP, 0, GOOD
-    columns.checked_at[number] = at
+    columns.checked_at[number], columns.udp_id[number] = at, 0
     for check in result.good:
         columns.note_ok(check, number, at)
     for check in result.standing:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey
@@ -17,13 +16,9 @@ from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns
 from monitor.state.first_results import FirstResults
 from monitor.state.followed_changes import FollowedChanges
 from monitor.state.notifies import Notifies
+from monitor.state.octets import octet_of
 from monitor.state.ports import Recreated, StoredState
 from monitor.state.zone_states import ZoneStates
-
-_T = TypeVar("_T")
-
-_MAX_NUMBER = 255
-"""Numbers that fit into a column of octets."""
 
 
 @dataclass(slots=True)
@@ -118,11 +113,11 @@ class MonitorState:
 
     def steady_result_id(self, result: CheckResult) -> int:
         """The number of what a check result without findings says; NO_RESULT when there is no number left for it."""
-        return _intern(self.steady_results, (result.health, result.reason))
+        return octet_of(self.steady_results, (result.health, result.reason))
 
     def reachability_id(self, reachable: tuple[bool, ...]) -> int:
         """The number of who was heard; 0 when there is none left for it."""
-        return _intern(self.reachability_patterns, reachable)
+        return octet_of(self.reachability_patterns, reachable)
 
     def is_answering(self, zone: str) -> bool:
         """Whether the zone is steady and every address serves its version."""
@@ -175,14 +170,3 @@ class MonitorState:
                 name, SERIAL_CHECK, moment_of(columns.checked_at[number]), health, reason=why
             )
         return found
-
-
-def _intern(table: list[_T], value: _T) -> int:
-    """Tables are short: a few ways in which servers fail."""
-    try:
-        return table.index(value, 1)
-    except ValueError:
-        if len(table) > _MAX_NUMBER:
-            return 0
-    table.append(value)
-    return len(table) - 1

@@ -31,6 +31,8 @@ class PendingCommit:
     """Packed zone states of zones whose first poll was like that of another."""
     first: list[int] = field(default_factory=list)
     """Their numbers in the table."""
+    other_over_udp: dict[int, None] = field(default_factory=dict)
+    """Zones, by number, of which UDP has brought something else than before, while something stands at servers."""
     unchanged: int = 0
     """Polls that were passed over."""
     evaluated: int = 0

@@ -21,7 +21,7 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.connectivity import keep_only, mask_offline, offline_families, record_poll
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
-from checks.zone_state.update import arrivals, changes, moving_since, update_zone_state
+from checks.zone_state.update import arrivals, changes, update_zone_state
 from monitor.state.awaited_notifies import NOTIFY_CHECK
 from monitor.state.fast_path import (
     FastPathChanges,
@@ -32,13 +32,15 @@ from monitor.state.fast_path import (
     is_reachable_again,
 )
 from monitor.state.first_polls import apply_first, forms, is_first, note_first, zone_poll
-from monitor.state.inheritance import move_alerts, note_inheriting, pass_on
+from monitor.state.inheritance import Inheritance, move_alerts, note_inheriting, note_other_over_udp, pass_on
 from monitor.state.missing_notifies import find_missing, may_be_missing, note_moved
 from monitor.state.monitor_result import MONITOR, monitor_result
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
+from monitor.state.over_udp import note_over_udp, over_udp
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones
+from monitor.state.rechecks import follow_change
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
 from monitor.state.unasked import forget_unasked, known_state, unheard
@@ -75,6 +77,7 @@ def process_batch(
         if offline_families(state.connectivity) != offline:
             offline = offline_families(state.connectivity)
             disable_silent(state, pending.path_changes)
+    state.columns.offline = offline
     if len(pending.alerts) > known:
         some = islice(pending.alerts, known, None)
         note_alerts(state.open_incidents, state.active_alerts, some, plan.dependency_graph)
@@ -141,6 +144,7 @@ def process_poll(
         disable_silent(state, pending.path_changes)
     state.connectivity = record_poll(state.connectivity, poll)
     result, zone_state = check_result(state, pending, check, zone, mask_offline(state.connectivity, poll), plan)
+    result = Inheritance(state, pending, plan).complete(check, zone, poll, result)
     state.store_result(result)
     if result.failed:
         pending.failed.append(check.name)
@@ -152,7 +156,11 @@ def process_poll(
         pending.rechecks[check.name, zone.name] = again
     learned = zone_state is not None and zone_state.at == poll.at
     if zone_state is not None and learned and isinstance(check, SoaSerial) and state.columns.zone_table is plan.zones:
+        number = plan.zones.index(zone.name)
+        before = over_udp(state.columns, number)
+        note_over_udp(state.columns, poll)
         enable_if_steady(state, pending.path_changes, zone, poll, zone_state, result, check, plan.policy)
+        note_other_over_udp(state, pending, number, before, result.at)
     pending.touched.add(zone.name)
     pending.evaluated += check.name == SERIAL_CHECK
     if not isinstance(check, SoaSerial):
@@ -166,18 +174,6 @@ def process_poll(
     note_without_edns(state, poll, plan.checks)
     for same in shared_polls(zone, poll, plan):
         process_poll(state, pending, same, plan, shared=True)
-
-
-def follow_change(
-    state: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll, zone_state: ZoneState
-) -> None:
-    """While a new version is on its way its zone is looked at more often than its cadence has it."""
-    look, followed = (poll.check, poll.zone), state.followed_changes
-    if poll.zone in followed:
-        pending.rechecks.setdefault(look, None)
-    when = followed.next_look(poll.zone, moving_since(zone, zone_state), poll.at, poll.cadence)
-    if when is not None:
-        pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
 
 
 def check_result(

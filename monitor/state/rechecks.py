@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import next_look, waits_until
 from alerting.model import Alert, Phase, Policy
+from checks.model import Zone, ZonePoll
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import moving_since
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
-from monitor.state.pending_commit import CheckOfZone
+from monitor.state.pending_commit import CheckOfZone, PendingCommit
 
 
 class Rechecks:
@@ -66,6 +69,18 @@ class Rechecks:
     def wake(self) -> None:
         """Whoever waits need not wait any longer."""
         self._sooner.set()
+
+
+def follow_change(
+    state: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll, zone_state: ZoneState
+) -> None:
+    """While a new version is on its way its zone is looked at more often than its cadence has it."""
+    look, followed = (poll.check, poll.zone), state.followed_changes
+    if poll.zone in followed:
+        pending.rechecks.setdefault(look, None)
+    when = followed.next_look(poll.zone, moving_since(zone, zone_state), poll.at, poll.cadence)
+    if when is not None:
+        pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
 
 
 def rechecks(state: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[CheckOfZone, datetime | None]:

@@ -1,20 +1,34 @@
 """Findings that stand at a server, not at each of its zones: which zones decide that, and what the others take over.
 
-TCP/53 belongs to an address. A check says of a finding type that it is ``of_address``; it then *stands at the server*
-once ``WITNESSES`` zones, polled in full, have found it at one address and nothing else there, and none has been good
-there since the first of them; it is *over* once as many in a row are good there. As soon as one says otherwise than
-what stands, it is in doubt and others are polled at once; where these do not agree it is *open*, a matter of each zone,
-until enough agree again. The more often they have contradicted each other by then, the more looks must agree, up to
-``MAX_LOOKS``: so where TCP is dead for some zones of an address only, nothing is said of the others for long.
+TCP/53 belongs to an address; UDP is asked of each zone all the time, by soa-serial. So what is left to be said of a
+zone at an address, once soa-serial has said what UDP brings of it there (``OverUdp``), is what TCP does. A check says
+of a finding type that it is ``of_address``: of the zones that UDP answers for (tcp-unreachable), or of those that it is
+silent about (server-unreachable). Each of the two is known on its own, for what is found of silent zones may be their
+own trouble, and says nothing of the others.
 
-While it stands every other zone whose result stands good takes it over without a poll, unless it was itself found good
-there in the meantime; such a zone *inherits* (``columns.INHERITS``), and goes on with what is found at others: its
-grace and its settle end with their polls, and when it is over the zone takes over the good result. A few zones that
-have found it themselves (``MAX_DECIDING``) are polled at each sweep, and decide; others inherit, too, and are polled in
-full at their turn over TCP, or when something else is to be seen of them. ``monitor.state.inheritance`` does it.
+Such a finding *stands at the server* once ``WITNESSES`` zones, polled in full, have found it at one address and nothing
+else there, and no zone has been answered over TCP there since the first of them; it is *over* once as many in a row are
+answered over TCP, whatever comes of UDP. As soon as one says otherwise than what stands, it is in doubt and others are
+polled at once; where these do not agree it is *open*, a matter of each zone, until enough agree again. The more often
+they have contradicted each other by then, the more looks must agree, up to ``MAX_LOOKS``: so where TCP is dead for some
+zones of an address only, nothing is said of the others for long.
+
+While it stands every other zone of which UDP brings the same, and whose result stands, takes it over without a poll,
+unless it was itself found good there in the meantime; such a zone *inherits* (``columns.INHERITS``), and goes on with
+what is found at others: its grace and its settle end with their polls, and when it is over the zone takes over the good
+result, as soon as UDP answers for it. When UDP brings something else of a zone than it did, the zone has what stands
+there of zones like that; where nothing does it is *unsettled* (``columns.UNSETTLED``), and polled in full at its turn.
+
+A few zones that have found it themselves (``MAX_DECIDING``) are polled at each sweep, and decide; others inherit, too,
+and are polled in full at their turn over TCP, or when something else is to be seen of them. Where UDP falls silent and
+nothing stands, a few are polled and the others wait for them (``monitor.polling.waiting_zones``). A zone whose result
+does not stand is polled, too, but leaves out the addresses that it is silent at where that finding stands, and takes it
+over. So a server that dies costs some tens of polls in full, whenever that is, and so does one that comes back. While
+the monitor is offline over a family nothing is taken over there. ``monitor.state.inheritance`` does it.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +37,7 @@ from enum import Enum
 from checks.base import Check
 from checks.common.text import enumerated
 from checks.model import Address, CheckResult, Finding, Health, Zone
+from checks.model.finding_type import OverUdp
 
 WITNESSES = 3
 """Zones that must agree, in a row."""
@@ -39,6 +54,9 @@ MIN_ASKING_INTERVAL = timedelta(minutes=1)
 Place = tuple[str, str, Address]
 """A check, a server, and an address of it."""
 
+ServerKey = tuple[str, str, Address, OverUdp]
+"""A place, and what UDP brings there of the zones in question."""
+
 
 class Stand(Enum):
     OPEN = "open"
@@ -48,10 +66,11 @@ class Stand(Enum):
 
 @dataclass(slots=True)
 class ServerFinding:
-    """What zones say of one finding at one place."""
+    """What zones of which UDP brings the same say of one finding at one place."""
 
     finding: Finding
     """As the first of those has it that have found it in a row."""
+    over_udp: OverUdp
     since: datetime
     """The first look of those that agree."""
     heard_at: datetime
@@ -60,7 +79,7 @@ class ServerFinding:
     has_stood: bool = False
     """Zones may have taken it over."""
     bad: bool = True
-    """What the latest said."""
+    """What the latest said: TCP is dead, or it answers."""
     agreeing: list[str] = field(default_factory=list)
     """The first of those that have said so in a row."""
     looks: int = 0
@@ -129,17 +148,20 @@ class ServerFinding:
             self.deciding.add(zone)
         return zone in self.deciding
 
-    def takes_asking(self, at: datetime) -> bool:
+    def takes_asking(self, at: datetime, *, bad: bool | None = None) -> bool:
         """Whether others are to be polled at once, to see what they say: not again and again where zones differ."""
-        before = self.asked_at.get(self.bad)
+        bad = self.bad if bad is None else bad
+        before = self.asked_at.get(bad)
         if before is not None and timedelta(0) <= at - before < MIN_ASKING_INTERVAL:
             return False
-        self.asked_at[self.bad] = at
+        self.asked_at[bad] = at
         return True
 
     def inherited(self) -> Finding:
         """As it is shown of a zone that has taken it over."""
         text = f"{self.finding.text}; found with {enumerated(self.agreeing)} at this server"
+        if self.over_udp is OverUdp.SILENT:
+            text += ", which gives no answer over UDP for this zone either"
         return Finding(self.finding.code, text, self.finding.server, self.finding.address, inherited=True)
 
     def wait(self, zone: str, until: datetime) -> None:
@@ -160,8 +182,10 @@ class ServerFindings:
     """
 
     def __init__(self) -> None:
-        self.known: dict[Place, ServerFinding] = {}
-        self.moved: dict[Place, bool] = {}
+        self.known: dict[ServerKey, ServerFinding] = {}
+        self.moved: dict[ServerKey, bool] = {}
+        self.silent_looks: Counter[Place] = Counter()
+        """Polls in full of zones that were silent over UDP there."""
         self._confirmed: dict[Place, datetime] = {}
         """Where others were polled at once within the last minute, and when; in this order."""
 
@@ -170,10 +194,11 @@ class ServerFindings:
         self.known.clear()
         self.moved.clear()
         self._confirmed.clear()
+        self.silent_looks.clear()
 
     def has_stood(self, place: Place) -> bool:
         """Whether zones may have taken over what was found there."""
-        return place in self.known and self.known[place].has_stood
+        return any(one.has_stood for one in self._at(place))
 
     def takes_confirming(self, place: Place, at: datetime) -> bool:
         """Whether others are to be polled at once, where something is found that was not there: not again and again
@@ -186,82 +211,129 @@ class ServerFindings:
         self._confirmed[place] = at
         return True
 
-    def note(self, check: Check, zone: Zone, result: CheckResult) -> Sequence[str]:
-        """A zone was polled in full. Returns zones that are to be polled at once: what stands is in doubt by that."""
-        codes = {found.code for found in check.finding_types if found.of_address}
-        if not codes or result.health is Health.UNKNOWN or not (self.known or result.findings):
+    def of_code(self, place: Place, code: str) -> ServerFinding | None:
+        """What is known of that finding at the place."""
+        return next((one for one in self._at(place) if one.finding.code == code), None)
+
+    def standing(self, key: ServerKey, since: datetime) -> ServerFinding | None:
+        """What stands there by a look after ``since``, and is not in doubt."""
+        one = self.known.get(key)
+        return one if one is not None and one.stand is Stand.STANDS and one.settled and one.heard_at >= since else None
+
+    def note(self, check: Check, zone: Zone, result: CheckResult, over_udp: Sequence[OverUdp]) -> Sequence[str]:
+        """A zone was polled in full, of which UDP brings this by address. Returns zones that are to be polled at once:
+        what stands is in doubt by that.
+        """
+        codes = {found.code: found.of_address for found in check.finding_types if found.of_address}
+        if not codes or not (self.known or result.findings or OverUdp.SILENT in over_udp):
             return ()
         doubted: list[str] = []
-        for server, address in zone.server_addresses():
-            if any(unsure.covers(server.name, address, "") for unsure in result.unsure):
-                continue
-            here = [found for found in result.findings if (found.server, found.address) == (server.name, address)]
+        for (server, address), brought in zip(zone.server_addresses(), over_udp, strict=True):
             place = (check.name, server.name, address)
-            if not here:
+            here = [found for found in result.findings if (found.server, found.address) == (server.name, address)]
+            if any(found.inherited for found in here):
+                continue  # it was left out
+            if brought is OverUdp.SILENT:
+                self.silent_looks[place] += 1
+            if result.health is Health.UNKNOWN or any(one.covers(server.name, address, "") for one in result.unsure):
+                continue
+            about_tcp = next((found for found in here if found.code in codes), None)
+            if about_tcp is None:
                 doubted += self.note_good(place, zone.name, result.at)
-            elif len(here) == 1 and here[0].code in codes:
-                doubted += self._note_bad(place, zone.name, here[0], result.at)
-            elif place in self.known:
-                self.known[place].deciding.discard(zone.name)
+                continue
+            code = codes[about_tcp.code]
+            assert code is not None  # noqa: S101 - those without one are left out
+            for one in self._at(place):
+                if one.over_udp is not code or len(here) > 1:
+                    one.deciding.discard(zone.name)
+            if len(here) == 1:
+                doubted += self._note_bad((*place, code), zone.name, about_tcp, result.at)
         return doubted
 
     def note_good(self, place: Place, zone: str, at: datetime) -> Iterable[str]:
-        """A zone is good at a place. Returns those that are to be polled at once because what stands is in doubt."""
-        one = self.known.get(place)
-        if one is None:
-            return ()
-        self._hear(place, one, zone, at, None)
-        return sorted(one.deciding) if one.in_doubt and one.takes_asking(at) else ()
+        """A zone is answered over TCP at a place. Returns those that are to be polled at once because what stands is in
+        doubt.
+        """
+        doubted: set[str] = set()
+        for one in self._at(place):
+            self._hear((*place, one.over_udp), one, zone, at, None)
+            if one.in_doubt and one.takes_asking(at):
+                doubted |= one.deciding
+        return sorted(doubted)
 
-    def _note_bad(self, place: Place, zone: str, finding: Finding, at: datetime) -> Iterable[str]:
-        one = self.known.get(place)
+    def note_answered(self, key: ServerKey, at: datetime) -> Iterable[str]:
+        """A zone that has what stands there of silent ones is answered over UDP. Returns those that are to be polled at
+        once.
+        """
+        one = self.known.get(key)
+        if one is None or one.stand is not Stand.STANDS or not one.takes_asking(at, bad=False):
+            return ()
+        return sorted(one.deciding)
+
+    def _at(self, place: Place) -> list[ServerFinding]:
+        return [one for brought in OverUdp if (one := self.known.get((*place, brought))) is not None]
+
+    def _note_bad(self, key: ServerKey, zone: str, finding: Finding, at: datetime) -> Iterable[str]:
+        one = self.known.get(key)
         if one is None:
-            one = self.known[place] = ServerFinding(finding, at, at)
+            one = self.known[key] = ServerFinding(finding, key[3], at, at)
         before = one.agreeing
-        if one.finding.code == finding.code:
-            self._hear(place, one, zone, at, finding)
+        self._hear(key, one, zone, at, finding)
         return before if one.in_doubt and one.takes_asking(at) else ()
 
-    def _hear(self, place: Place, one: ServerFinding, zone: str, at: datetime, found: Finding | None) -> None:
+    def _hear(self, key: ServerKey, one: ServerFinding, zone: str, at: datetime, found: Finding | None) -> None:
         before = one.stand
         one.hear(zone, at, found)
         if one.stand is Stand.OVER and not one.has_stood:
-            del self.known[place]
-            self.moved.pop(place, None)
+            self.forget(key)
         elif one.settled:
-            self.moved[place] = self.moved.get(place, False) or one.stand is not before
+            self.moved[key] = self.moved.get(key, False) or one.stand is not before
 
-    def take_moved(self) -> Iterator[tuple[Place, ServerFinding, bool]]:
+    def forget(self, key: ServerKey) -> None:
+        self.known.pop(key, None)
+        self.moved.pop(key, None)
+
+    def take_moved(self) -> Iterator[tuple[ServerKey, ServerFinding, bool]]:
         """Those at which zones have something to take over now; of all of the place, or of those that are due."""
         moved, self.moved = self.moved, {}
-        for place, whole in moved.items():
-            one = self.known.get(place)
+        for key, whole in moved.items():
+            one = self.known.get(key)
             if one is not None and one.settled:
-                yield place, one, whole
+                yield key, one, whole
 
     def inherits(self, check: str, zone: Zone, result: CheckResult) -> bool:
         """Whether a zone that was just polled in full, with this result, has nothing but what stands at its servers,
         and others decide that.
         """
-        known = [self.known.get((check, one.server or "", one.address)) for one in result.findings if one.address]
-        if len(known) != len(result.findings) or result.unsure or not known:
+        if result.unsure or not result.findings:
             return False
         standing = [
-            one is not None and one.finding.code == found.code and not one.decides(zone.name)
-            for one, found in zip(known, result.findings, strict=True)
+            found.address is not None
+            and (one := self.of_code((check, found.server or "", found.address), found.code)) is not None
+            and (found.inherited or not one.decides(zone.name))
+            for found in result.findings
         ]
         return all(standing)
 
     def lets_pass(
-        self, check: str, places: Collection[tuple[str, Address]], suspects: Collection[Place], since: datetime
-    ) -> bool:
-        """Whether zones that inherit, served at these, need no poll: at each of them it is known what is found, by a
-        look after ``since``.
+        self, check: str, places: Iterable[tuple[str, Address, OverUdp]], suspects: Collection[Place], since: datetime
+    ) -> datetime | None:
+        """Until which look of soa-serial zones that inherit, served at these, of which UDP brings this there, need no
+        poll; None: they need one. At each of the places it is known what is found, by a look after ``since``. Where it
+        is over, and the zone was silent still, soa-serial must not have found it silent after that.
         """
-        here = {place: self.known[place] for one in places if (place := (check, *one)) in self.known}
-        at_servers = {place for place, one in here.items() if one.stand is Stand.STANDS}
-        return (
-            bool(here)
-            and all(one.stand is not Stand.OPEN and one.heard_at >= since for one in here.values())
-            and not any(place in suspects for one in places if (place := (check, *one)) not in at_servers)
-        )
+        until, known = datetime.max.replace(tzinfo=since.tzinfo), False
+        for server, address, brought in places:
+            place = (check, server, address)
+            every = {one.over_udp: one for one in self._at(place)}
+            known |= any(one.heard_at >= since for one in every.values())
+            one = every.get(brought)
+            if any(each.stand is Stand.OPEN for each in every.values()) or (one is not None and one.heard_at < since):
+                return None
+            if one is None or one.stand is Stand.OVER:
+                if brought is OverUdp.ANSWERED and place not in suspects:
+                    continue
+                if one is None or brought is not OverUdp.SILENT:
+                    return None
+                until = min(until, one.since)
+        return until if known else None

@@ -35,6 +35,7 @@ from itertools import islice
 from checks.base import Check
 from checks.common.epoch import micros
 from checks.model import Address, CheckResult, Health, Transport, Zone, ZonePoll
+from checks.model.finding_type import OverUdp
 from checks.model.relative_names import ZONE_PLACEHOLDER, relative
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
@@ -42,6 +43,7 @@ from monitor.state.columns import FULL_POLL, INHERITS, STANDS, STEADY_UP, RrsetQ
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
+from monitor.state.over_udp import over_udp
 from monitor.state.ports import UnchangedZones
 
 _TEMPLATE = f"{ZONE_PLACEHOLDER}."
@@ -109,27 +111,40 @@ def note_result(
         path_changes.standing.setdefault(check.name, []).append(number)
     if not any(question.transport is Transport.TCP for question in questions):
         return ()
-    confirming = [*_note_suspects(state, check, zone, result), *columns.server_findings.note(check, zone, result)]
+    brought = over_udp(columns, number)
+    confirming = [
+        *_note_suspects(state, check, zone, result), *columns.server_findings.note(check, zone, result, brought)
+    ]  # fmt: skip
     if columns.server_findings.inherits(check.name, zone, result) and len(alerts) == len(result.findings):
         columns.set_standing(check.name, number, INHERITS)
     return confirming
 
 
 def _note_suspects(state: MonitorState, check: Check, zone: Zone, result: CheckResult) -> Sequence[str]:
-    """Some of the zones of the addresses that are suspect only now."""
-    columns, suspects = state.columns, state.columns.suspects
-    found = {(one.server, one.address) for one in result.findings}
+    """Some of the zones of the addresses at which something is found only now.
+
+    What is found where UDP is silent makes nothing suspect: others of which UDP brings the same wait for it, and of
+    those that UDP answers for it says nothing.
+    """
+    columns, suspects, findings = state.columns, state.columns.suspects, state.columns.server_findings
+    of_silent = {one.code for one in check.finding_types if one.of_address is OverUdp.SILENT}
+    found = {(one.server, one.address): one for one in result.findings}
     if not found and not suspects:
         return ()
     unsure = {(one.server, one.address) for one in result.unsure}
     fresh: set[tuple[str, Address]] = set()
     for server, address in zone.server_addresses():
-        suspect = (check.name, server.name, address)
-        if (server.name, address) in found:
-            fresh |= {(server.name, address)} if suspect not in suspects else set()
-            suspects.add(suspect)
-        elif result.health is not Health.UNKNOWN and (server.name, address) not in unsure:
-            suspects.discard(suspect)
+        place, one = (check.name, server.name, address), found.get((server.name, address))
+        if one is None:
+            if result.health is not Health.UNKNOWN and (server.name, address) not in unsure:
+                suspects.discard(place)
+        elif one.inherited:  # it was left out
+            continue
+        elif one.code in of_silent:
+            fresh |= {(server.name, address)} if findings.of_code(place, one.code) is None else set()
+        else:
+            fresh |= {(server.name, address)} if place not in suspects else set()
+            suspects.add(place)
     standing = columns.standing.get(check.name)
     if standing is None:
         return ()
@@ -137,7 +152,7 @@ def _note_suspects(state: MonitorState, check: Check, zone: Zone, result: CheckR
     if not fresh:
         return ()
     # where it has stood before, zones may inherit it: asked again and again they would find it again and again
-    new = not any(columns.server_findings.has_stood((check.name, *place)) for place in fresh)
+    new = not any(findings.has_stood((check.name, *place)) for place in fresh)
     every = columns.spread_zones_at(fresh, MAX_CONFIRMING)
     others = (number for number in every if standing[number] == STANDS or (new and standing[number]))
     return [columns.zone_table.names[number] for number in islice(others, MAX_CONFIRMING)]

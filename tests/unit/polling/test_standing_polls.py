@@ -11,6 +11,7 @@ import pytest
 from checks.base import Check
 from checks.common.epoch import micros
 from checks.model import Finding, Observation, Query, WantedRecord, Zone
+from checks.model.finding_type import OverUdp
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
@@ -20,11 +21,12 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import SweepContext
-from monitor.polling.standing_polls import MAX_AGE, MAX_GATHERED, MAX_GATHERED_ADDRESSES, StandingPolls
+from monitor.polling.standing_polls import MAX_GATHERED, MAX_GATHERED_ADDRESSES, StandingPolls
 from monitor.polling.sweep import ProbeQueries
 from monitor.polling.tcp_prober import TcpProber, TcpResult
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.state.columns import FULL_POLL, INHERITS, STEADY_SILENT, STEADY_UP, ZoneColumns
+from monitor.state.inheritance import MAX_AGE
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import UnchangedZones
 from monitor.state.server_findings import ServerFinding
@@ -355,7 +357,9 @@ async def test_what_has_what_stands_at_its_server_is_passed_over_until_its_turn(
         return set(await on.in_full(on.polls("reachable", turns=over_tcp))) & inheriting
 
     assert await in_full() == inheriting, "nothing is known to stand"
-    one = on.columns.server_findings.known[place] = ServerFinding(found, on.now(), on.now())
+    one = on.columns.server_findings.known[(*place, OverUdp.ANSWERED)] = ServerFinding(
+        found, OverUdp.ANSWERED, on.now(), on.now()
+    )
     assert await in_full() == inheriting
     for name in ("z0.example.", "z1.example.", "z2.example."):
         one.hear(name, on.now(), found)

@@ -1,29 +1,15 @@
 """What stands at a server is taken over by its zones, and comes to what polling every zone in full comes to."""
 
-import random
-
 import pytest
 
 from alerting.model import Phase
-from checks.model import Zone
+from monitor.polling import waiting_zones
 from monitor.state import server_findings, standing
-from tests.support.observations import server, zone
-from tests.support.tcp_world import TURNS, TcpWorld, Watch, dead_places
+from tests.support.tcp_histories import ADDRESSES, ALONE, SERVERS, Both
+from tests.support.tcp_world import dead_places
 
-SERVERS = {
-    "ns1": server("ns1"), "ns2": server("ns2"), "ns3": server("ns3", "192.0.2.3", "2001:db8::3"), "ns4": server("ns4"),
-    "in": server("in", "192.0.2.9", hidden=True),
-}  # fmt: skip
-LAYOUTS = (("ns1", "ns2"), ("ns1", "ns3"), ("ns1", "ns2", "in"))
-ADDRESSES = [address for one in SERVERS.values() for address in one.addresses]
-
-
-def zones(count: int) -> list[Zone]:
-    made = [
-        zone(*(SERVERS[name] for name in LAYOUTS[number % len(LAYOUTS)]), name=f"z{number:02}.example.")
-        for number in range(count)
-    ]
-    return [*made, zone(SERVERS["ns1"], SERVERS["ns4"], name="alone.example.")]
+UDP_KINDS = ("-", "refused-connection", "unreachable")
+"""What a question over UDP may come to where nobody is."""
 
 
 @pytest.fixture(autouse=True)
@@ -31,34 +17,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few zones decide, so that most of some thirty inherit."""
     monkeypatch.setattr(server_findings, "MAX_DECIDING", 4)
     monkeypatch.setattr(standing, "MAX_CONFIRMING", 4)
-
-
-class Both:
-    """One world that is watched by the sweep of the service, and by polling every zone in full."""
-
-    def __init__(self, seed: int, count: int) -> None:
-        self.chance = random.Random(seed)
-        self.world, self.zones = TcpWorld(), zones(count)
-        self.quick, self.whole = Watch(self.world, self.zones), Watch(self.world, self.zones)
-        self.number = 0
-
-    async def minute(self) -> None:
-        await self.quick.minute(self.number, self.chance.choice((1, 7, 40)))
-        await self.whole.serials(self.number)
-        await self.whole.poll_every_zone()
-        self.number += 1
-
-    async def calm(self) -> None:
-        """So long that every zone had its turn, and whatever that began or ended is out of its grace and settle."""
-        for _ in range(TURNS + 5):
-            await self.minute()
-
-    def same(self) -> None:
-        assert self.quick.alerts() == self.whole.alerts()
-        healths = [
-            {one.name: on.status.zones[one.name].health for one in self.zones} for on in (self.quick, self.whole)
-        ]
-        assert healths[0] == healths[1]
+    monkeypatch.setattr(waiting_zones, "MAX_CONFIRMING", 4)
 
 
 async def address_by_address(seed: int, minutes: int) -> None:
@@ -76,8 +35,8 @@ async def address_by_address(seed: int, minutes: int) -> None:
         await both.minute()
         dead, alerts = dead_places(both.world, both.zones), both.quick.alerts()
         bad = {place for place, phase in alerts.items() if phase is not Phase.RECOVERING}
-        assert bad <= dead | {place for place in bad if place[0] == "alone.example."}, "found where all is well"
-        assert {place for place in dead if place[0] != "alone.example."} <= alerts.keys(), "not taken over at once"
+        assert bad <= dead | {place for place in bad if place[0] == ALONE}, "found where all is well"
+        assert {place for place in dead if place[0] != ALONE} <= alerts.keys(), "not taken over at once"
         taken_over += len(both.quick.inheriting())
     await both.calm()
     both.same()
@@ -85,8 +44,53 @@ async def address_by_address(seed: int, minutes: int) -> None:
     assert len(both.quick.polled) - asked < 0.75 * len(both.whole.polled)
 
 
+async def server_by_server(seed: int, minutes: int) -> None:
+    """Addresses die whole and come back, over UDP first, or over TCP, or at once."""
+    both = Both(seed, 30)
+    await both.minute()
+    await both.minute()
+    chance, world = both.chance, both.world
+    asked, taken_over = len(both.quick.polled), 0
+    for _ in range(minutes):
+        if chance.random() < 0.2 and len(world.dead) < 3:
+            world.dead[chance.choice(ADDRESSES)] = chance.choice(UDP_KINDS)
+        if chance.random() < 0.15:
+            world.dead.pop(chance.choice(ADDRESSES), None)
+        if chance.random() < 0.1:
+            world.tcp ^= {chance.choice(ADDRESSES)}
+        if chance.random() < 0.2:
+            world.serials[chance.choice(both.zones).name] = 11 + both.number
+        await both.minute(later=chance.choice((0.0, 0.0, 0.5)))
+        taken_over += len(both.quick.inheriting())
+    await both.calm()
+    both.same()
+    assert taken_over
+    assert len(both.quick.polled) - both.quick.left_out - asked < 0.75 * len(both.whole.polled)
+
+
+async def one_server_at_a_time(seed: int, minutes: int) -> None:
+    """One that dies is bad for all its zones by the next look of soa-serial, and for no others; so it is good again."""
+    both = Both(seed, 30)
+    await both.minute()
+    await both.minute()
+    chance, world = both.chance, both.world
+    for _ in range(minutes):
+        if chance.random() < 0.3:
+            kind, died = chance.choice(UDP_KINDS), chance.choice([*SERVERS.values()])
+            world.dead = {} if world.dead else dict.fromkeys(died.addresses, kind)
+        before = len(both.quick.polled)
+        await both.minute()
+        assert len(both.quick.polled) - both.quick.left_out - before < 0.75 * len(both.zones)
+        dead, alerts = dead_places(world, both.zones, silent=True), both.quick.alerts("server-unreachable")
+        bad = {place for place, phase in alerts.items() if phase is not Phase.RECOVERING}
+        assert bad == dead
+        assert not both.quick.alerts()
+    await both.calm()
+    both.same()
+
+
 async def zone_by_zone(seed: int, minutes: int) -> None:
-    """TCP dies for single zones, too, and UDP: in the end it is known of each."""
+    """TCP dies for single zones, too, and UDP, and whole addresses: in the end it is known of each."""
     both = Both(seed, 20)
     for _ in range(minutes):
         chance, world = both.chance, both.world
@@ -98,9 +102,33 @@ async def zone_by_zone(seed: int, minutes: int) -> None:
         if chance.random() < 0.1:
             world.of_zone.clear()
             world.udp.clear()
-        await both.minute()
+        if chance.random() < 0.1:
+            world.dead = {} if world.dead else {chance.choice(ADDRESSES): chance.choice(UDP_KINDS)}
+        await both.minute(later=chance.choice((0.0, 0.0, 0.5)))
     await both.calm()
     both.same()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_servers_that_die_and_come_back(seed: int) -> None:
+    await one_server_at_a_time(seed, 40)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_servers_that_come_back_in_part(seed: int) -> None:
+    await server_by_server(seed, 30)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 160))
+async def test_servers_that_die_and_come_back_for_long(seed: int) -> None:
+    await one_server_at_a_time(seed, 120)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 200))
+async def test_servers_that_come_back_in_part_for_long(seed: int) -> None:
+    await server_by_server(seed, 60)
 
 
 @pytest.mark.parametrize("seed", range(3))

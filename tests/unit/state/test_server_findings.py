@@ -9,7 +9,7 @@ import pytest
 
 from alerting.model import Phase, Policy
 from checks.model import Address, Health, Zone
-from checks.model.finding_type import Severity
+from checks.model.finding_type import OverUdp, Severity
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.server_findings import MAX_DECIDING, WITNESSES, Stand
@@ -35,7 +35,7 @@ async def watch(*zones: Zone, policy: Policy = TWO_MINUTES, memory: MonitorState
 
 
 def stand(on: Watch, address: Address = NS2, name: str = "ns2") -> Stand | None:
-    one = on.columns.server_findings.known.get(("reachable", name, address))
+    one = on.columns.server_findings.known.get(("reachable", name, address, OverUdp.ANSWERED))
     return one.stand if one is not None else None
 
 
@@ -239,8 +239,8 @@ async def test_however_often_it_comes_and_goes_each_zone_waits_once() -> None:
     for turn in range(5):
         (on.world.tcp.discard if turn % 2 == 0 else on.world.tcp.add)(NS2)
         await on.serials(3 + turn)
-        await on.poll(sorted(on.columns.server_findings.known["reachable", "ns2", NS2].agreeing))
-    one = on.columns.server_findings.known["reachable", "ns2", NS2]
+        await on.poll(sorted(on.columns.server_findings.known["reachable", "ns2", NS2, OverUdp.ANSWERED].agreeing))
+    one = on.columns.server_findings.known["reachable", "ns2", NS2, OverUdp.ANSWERED]
     waiting = [name for _, name in one.waiting]
     assert len(waiting) == len(set(waiting)) == len(on.inheriting()) > 0
 
@@ -398,12 +398,12 @@ async def test_what_is_not_heard_of_for_long_is_polled_in_full(monkeypatch: pyte
     on = await watch()
     await dies(on)
     findings, columns = on.columns.server_findings, on.columns
-    places = [("ns1", Address("192.0.2.1")), ("ns2", NS2)]
-    heard_at = findings.known["reachable", "ns2", NS2].heard_at
+    places = [("ns1", Address("192.0.2.1"), OverUdp.ANSWERED), ("ns2", NS2, OverUdp.ANSWERED)]
+    heard_at = findings.known["reachable", "ns2", NS2, OverUdp.ANSWERED].heard_at
     assert findings.lets_pass("reachable", places, columns.suspects, heard_at)
     assert not findings.lets_pass("reachable", places, columns.suspects, heard_at + MINUTE)
     assert not findings.lets_pass("reachable", places[:1], columns.suspects, heard_at)
-    suspect = ("reachable", *places[0])
+    suspect = ("reachable", *places[0][:2])
     assert not findings.lets_pass("reachable", places, {*columns.suspects, suspect}, heard_at)
 
 

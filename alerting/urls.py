@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from ipaddress import IPv4Address, ip_address
 from itertools import pairwise
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-import httpx
 import idna
 
 from alerting.blocked_addresses import IpAddress, blocked_reason
+
+if TYPE_CHECKING:
+    import httpx  # it takes a quarter of a second, and most commands meet no URL
 
 EXAMPLE = 'write for example "https://hooks.example.com/dns"'
 SCHEMES = ("http", "https")
@@ -46,8 +49,10 @@ class BadUrl(ValueError):
         self.hint = hint
 
 
-def parsed(text: str) -> httpx.URL:
+def parsed(text: str) -> "httpx.URL":
     """A URL of http or https with a host that can be looked up. Raises BadUrl."""
+    import httpx
+
     if len(text) > MAX_URL_LENGTH:
         raise BadUrl(f"is longer than {MAX_URL_LENGTH} characters")
     if any(char.isspace() or not char.isprintable() for char in text):
@@ -113,7 +118,7 @@ def address_in(host: str) -> IpAddress | None:
         return None
 
 
-def forbidden(url: httpx.URL, *, allow_private: bool) -> str | None:
+def forbidden(url: "httpx.URL", *, allow_private: bool) -> str | None:
     """Why the address that stands in a URL may not be connected to; None if it may, or if a name stands there."""
     address = address_in(url.host)
     return None if address is None else blocked_reason(address, allow_private=allow_private)
@@ -121,6 +126,8 @@ def forbidden(url: httpx.URL, *, allow_private: bool) -> str | None:
 
 def exposed(text: str) -> str:
     """What in this URL is not for everybody, as far as can be seen; empty for nothing, and for what is no URL."""
+    import httpx
+
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
@@ -136,7 +143,7 @@ def exposed(text: str) -> str:
     return "what looks like a token" if found else ""
 
 
-def _parameters(url: httpx.URL) -> Iterator[tuple[str, str]]:
+def _parameters(url: "httpx.URL") -> Iterator[tuple[str, str]]:
     """In the query, in the fragment, and in segments of the path (RFC 3986 section 3.3)."""
     in_path = "&".join(part for segment in url.path.split("/") for part in segment.split(";")[1:])
     for text in (url.query.decode("ascii", "replace"), url.fragment, in_path):

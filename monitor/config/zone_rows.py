@@ -156,7 +156,7 @@ def _from_csv(path: Path, tell: Tell, learn: Learn, plain: int) -> Iterator[Batc
                 options = tuple(row)
                 kind = known.get(options)
                 if kind is None:
-                    kind = known[options] = learn(_of_cells(rest, options), line)
+                    kind = known[options] = learn(_of_cells(rest, options, line, tell), line)
                 if name is not None:
                     found.append(name)
                     places.append(line)
@@ -188,12 +188,17 @@ def _sound_columns(columns: list[str], tell: Tell) -> bool:
     return not wrong
 
 
-def _of_cells(columns: Sequence[str], cells: Sequence[str]) -> dict[str, object]:
+def _of_cells(columns: Sequence[str], cells: Sequence[str], line: int, tell: Tell) -> dict[str, object]:
     """Options as a table; what is empty is not given."""
     table: dict[str, object] = {}
     for column, cell in zip(columns, map(str.strip, cells), strict=True):
         if cell and column in ("cadence", "severity"):
-            table[column] = {name: value for name, _, value in (word.partition("=") for word in cell.split())}
+            pairs = [(name, value) for name, _, value in (word.partition("=") for word in cell.split())]
+            table[column] = dict(pairs)
+            names = [name for name, _ in pairs]
+            for name in dict.fromkeys(names):
+                if names.count(name) > 1:
+                    tell(line, column, f"{quoted(name)} is there twice", "")
         elif cell and column in ("servers", "ignore_servers"):
             table[column] = cell.split()
         elif cell and column == "records":

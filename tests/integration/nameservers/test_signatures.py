@@ -66,7 +66,7 @@ def lab() -> Iterator[Lab]:
     with Lab() as lab:
         primary = lab.primary("bind", *ALL, name="primary")
         for software in SOFTWARE:
-            lab.secondary(software, of=primary, name=software)
+            lab.secondary(software, of=primary, name=software).use_dnssec()
         lab.start()
         for server in lab.servers:
             for content in ALL:
@@ -185,9 +185,11 @@ def signers() -> Iterator[Lab]:
     with Lab() as lab:
         for software in SIGNERS:
             signer = lab.server(software, f"{software}-signer")
+            signer.use_dnssec()
             signer.serve(Content(live(software), serial=10, expire=86400), signs=True)
         for software in SOFTWARE:
             secondary = lab.server(software, software)
+            secondary.use_dnssec()
             for signer in lab.servers[: len(SIGNERS)]:
                 secondary.follow(signer, live(signer.software))
         for signer in lab.servers[: len(SIGNERS)]:
@@ -226,6 +228,8 @@ async def test_two_that_sign_with_the_same_keys_on_the_fly(probe: Prober) -> Non
     zone = live("powerdns")
     with Lab() as lab:
         pair = [lab.primary("powerdns", Content(zone, serial=10, expire=86400)) for _ in range(2)]
+        for one in pair:
+            one.use_dnssec()
         lab.start()
         order(pair[0], f"pdnsutil secure-zone {zone}")
         with closing(sqlite3.connect(pair[0].room / "pdns.db")) as db:

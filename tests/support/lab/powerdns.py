@@ -18,7 +18,7 @@ CONFIG = """\
 launch=gsqlite3
 gsqlite3-database={room}/pdns.db
 gsqlite3-pragma-synchronous=0
-gsqlite3-dnssec=yes
+gsqlite3-dnssec={dnssec}
 local-address={ipv4}:{port},[{ipv6}]:{port}
 server-id={name}
 socket-dir=.
@@ -135,7 +135,10 @@ def _put(db: sqlite3.Connection, duty: Duty) -> None:
 
 
 def write(setup: Setup, room: Path) -> None:
-    config = CONFIG.format(room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host)
+    config = CONFIG.format(
+        room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host,
+        dnssec="yes" if setup.dnssec else "no",
+    )  # fmt: skip
     rewrite(room / "pdns.conf", config)
     with closing(_database(room)) as db:
         db.execute("BEGIN IMMEDIATE")

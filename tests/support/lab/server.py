@@ -121,6 +121,10 @@ class Server:
         """Limit the rate of equal answers over UDP; to be said before it starts."""
         self.setup = replace(self.setup, rate=rate)
 
+    def use_dnssec(self) -> None:
+        """Sign, or give the signatures that there are; to be said before it starts."""
+        self.setup = replace(self.setup, dnssec=True)
+
     def drop(self, zone: str) -> None:
         """No longer serve the zone at all, as if it had been taken out of the configuration."""
         self._take(self.setup.without(zone))

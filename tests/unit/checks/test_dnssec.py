@@ -71,7 +71,7 @@ def test_every_algorithm(algorithm: str, private: Any) -> None:
     assert verify(key, replace(signature, octets=flipped)) is Verdict.INVALID
     assert verify(key, replace(signature, octets=signature.octets[:-1])) is Verdict.INVALID
     assert verify(key, replace(signature, octets=b"")) is Verdict.INVALID
-    assert verify(replace(key, public=key.public[:-1] + b"\0"), signature) is not Verdict.VALID
+    assert verify(replace(key, public=bytes((key.public[0] ^ 1,)) + key.public[1:]), signature) is not Verdict.VALID
     assert verify(replace(key, public=b""), signature) is not Verdict.VALID
 
 

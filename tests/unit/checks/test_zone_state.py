@@ -412,6 +412,11 @@ def test_since_when_a_version_is_on_its_way(title: str, does: dict[str, str], si
     assert moving_since(PAIR, page.zone_state) == (after(since) if since is not None else None)
 
 
+def test_what_its_primary_never_had_does_not_arrive() -> None:
+    pages = story(PAIR, {"ns1": "10*5", "ns2": "10 12 12 13 13"})
+    assert [arrivals(a.zone_state, b.zone_state, "ns1") for a, b in pairwise(pages)] == [()] * 4
+
+
 def test_leaving_before_any_look_says_nothing() -> None:
     zone_state = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
     assert changes(zone_state, ZoneState(PAIR.name)) == ()

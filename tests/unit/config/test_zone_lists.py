@@ -388,6 +388,14 @@ def test_a_wrong_cadence_in_a_row_is_told_with_its_line(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_said_twice_in_a_cell_is_a_mistake(tmp_path: Path) -> None:
+    told = mistakes(
+        tmp_path, a_list("a.csv"), a_csv="name,cadence,severity\na.example,records=1h records=2h,\n"
+        "b.example,records=1h,serial-late=info serial-late=critical\n"
+    )  # fmt: skip
+    assert told == ['a.csv:2: cadence: "records" is there twice', 'a.csv:3: severity: "serial-late" is there twice']
+
+
 def test_ten_thousand_zones_with_two_settings_are_two_templates(tmp_path: Path) -> None:
     rows = "".join(f"z{n}.example,{'records=1h' if n % 2 else ''}\n" for n in range(10_000))
     config = read(tmp_path, a_list("a.csv"), a_csv=f"name,cadence\n{rows}")

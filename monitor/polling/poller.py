@@ -93,8 +93,9 @@ class Poller:
                 await asyncio.wait_for(self._serials_known.wait(), group.cadence.total_seconds())
         if group not in self._plan.sweep_groups:
             return None
-        probe = self._config.probe
-        duration = window(group.cadence, probe.timeout * probe.attempts) if group in self._swept else 0.0
+        probe, rounds = self._config.probe, 2 if group.check == SERIAL_CHECK else 1  # the primary is asked last
+        patience = probe.timeout * probe.attempts
+        duration = window(group.cadence, patience, rounds) if group in self._swept else 0.0
         task = asyncio.create_task(self._ask(group, None, duration))
         self._sweeps[group] = task
         try:

@@ -62,10 +62,14 @@ class SweepResult:
         )
 
 
-def window(cadence: timedelta, patience: float) -> float:
-    """Seconds to spread a sweep over, such that it ends within its cadence though its last zone is silent."""
+def window(cadence: timedelta, patience: float, rounds: int = 1) -> float:
+    """Seconds to spread a sweep over, such that it ends within its cadence though its last zone is silent.
+
+    ``rounds``: so many times that zone is waited for, where that leaves half of the cadence.
+    """
     seconds = cadence.total_seconds()
-    return max(0.0, min(SWEEP_SHARE * seconds, seconds - patience))
+    left = max(seconds / 2, seconds - rounds * patience)
+    return max(0.0, min(SWEEP_SHARE * seconds, seconds - patience, left))
 
 
 def chunk_size(workers: int) -> int:

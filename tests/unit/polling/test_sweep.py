@@ -67,11 +67,17 @@ def test_turns_are_spread_evenly_and_stay_where_they_are() -> None:
     assert sweep_position("example.com.", "soa-serial") != sweep_position("example.com.", "records")
 
 
-@given(st.floats(0.1, 86400), st.floats(0, 600))
-def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float) -> None:
-    over = window(timedelta(seconds=cadence), patience)
+@given(st.floats(0.1, 86400), st.floats(0, 600), st.integers(1, 2))
+def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float, rounds: int) -> None:
+    over = window(timedelta(seconds=cadence), patience, rounds)
     assert 0 <= over <= SWEEP_SHARE * cadence + 1e-6
     assert over == 0 or over + patience <= cadence + 1e-5
+    assert over + rounds * patience <= cadence + 1e-5 or over <= cadence / 2 + 1e-5
+
+
+def test_a_short_cadence_is_not_made_a_rush_by_a_second_round() -> None:
+    assert [window(timedelta(seconds=60), 6.0, rounds) for rounds in (1, 2)] == [54.0, 48.0]
+    assert [window(timedelta(seconds=2), 1.5, rounds) for rounds in (1, 2)] == [0.5, 0.5]
 
 
 async def test_each_zone_is_asked_once_and_its_poll_is_whole() -> None:

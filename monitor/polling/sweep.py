@@ -25,6 +25,9 @@ MAX_POLLS_IN_FLIGHT = 1024
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
 
 
+MAX_SHARE = 0.95
+"""Of a cadence, within which a sweep ends though its last zone is waited for."""
+
 CHUNK_SIZE = 250
 """Zones whose turn comes together at most …"""
 
@@ -68,7 +71,7 @@ def window(cadence: timedelta, patience: float, rounds: int = 1) -> float:
     ``rounds``: so many times that zone is waited for, where that leaves half of the cadence.
     """
     seconds = cadence.total_seconds()
-    left = max(seconds / 2, seconds - rounds * patience)
+    left = max(seconds / 2, MAX_SHARE * seconds - rounds * patience)
     return max(0.0, min(SWEEP_SHARE * seconds, seconds - patience, left))
 
 

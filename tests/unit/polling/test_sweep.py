@@ -76,7 +76,7 @@ def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float,
 
 
 def test_a_short_cadence_is_not_made_a_rush_by_a_second_round() -> None:
-    assert [window(timedelta(seconds=60), 6.0, rounds) for rounds in (1, 2)] == [54.0, 48.0]
+    assert [window(timedelta(seconds=60), 6.0, rounds) for rounds in (1, 2)] == [48.0, 45.0]
     assert [window(timedelta(seconds=2), 1.5, rounds) for rounds in (1, 2)] == [0.5, 0.5]
 
 

@@ -27,10 +27,12 @@ class StandingQuestion:
     name: str
     type: str
     transport: Transport = Transport.UDP
+    dnssec: bool = False
+    """With signatures (DO)."""
 
     def is_for_soa(self, zone: Zone) -> bool:
         """Whether it is the question that soa-serial asks of the zone: for its SOA, over UDP."""
-        return (self.name, self.type, self.transport) == (zone.name, "SOA", Transport.UDP)
+        return self == StandingQuestion(zone.name, "SOA")
 
 
 class Check(Protocol):

@@ -94,7 +94,7 @@ class Signatures:
         return any(server.addresses for server in zone.servers)
 
     def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
-        return ()  # time alone brings a finding, and whether a zone is signed the SOA without signatures does not say
+        return (StandingQuestion(zone.name, "SOA", dnssec=True),)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen and not any(is_signed(one, zone) for one in seen):

@@ -16,7 +16,7 @@ from typing import Protocol
 from checks.model import Observation, Query
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.message.soa_forms import FormedAnswer
-from monitor.state.columns import AddressLayout
+from monitor.state.columns import AddressLayout, RrsetQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ class ChunkResult:
 
 @dataclass(frozen=True, slots=True)
 class RrsetChunk:
-    """Zones to be asked for RRsets beside the SOA.
+    """Zones to be asked for RRsets beside the SOA that soa-serial asks for.
 
-    ``questions`` has for each layout in the chunk the RRsets: owner as seen from the zone and type. ``zones.slots`` are
-    here those of the zones' first RRset at their first address. Those of the same RRset at the other addresses follow,
-    in the order of the layout, then those of the next RRset.
+    ``questions`` has for each layout in the chunk the RRsets. ``zones.slots`` are here those of the zones' first RRset
+    at their first address. Those of the same RRset at the other addresses follow, in the order of the layout, then
+    those of the next RRset.
     """
 
     zones: ZoneChunk
-    questions: Mapping[int, Sequence[tuple[str, str]]]
+    questions: Mapping[int, Sequence[RrsetQuestion]]
 
 
 class BulkProber(Protocol):

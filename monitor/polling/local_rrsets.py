@@ -12,8 +12,8 @@ from monitor.probe.message.bulk_names import wire_names
 from monitor.probe.message.request import wire_name
 from monitor.state.columns import AddressLayout
 
-_Groups = dict[tuple[str, Address, str], tuple[list[bytes], list[int]]]
-"""Server, address and type → names and slots to be asked there."""
+_Groups = dict[tuple[str, Address, str, bool], tuple[list[bytes], list[int]]]
+"""Server, address, type and whether with signatures → names and slots to be asked there."""
 
 
 class LocalRrsets:
@@ -21,7 +21,7 @@ class LocalRrsets:
 
     def __init__(self, engine: BulkEngine) -> None:
         self._engine = engine
-        self._templates: dict[str, QueryTemplate] = {}
+        self._templates: dict[tuple[str, bool], QueryTemplate] = {}
 
     def unchanged(self, layouts: Sequence[AddressLayout], chunk: RrsetChunk) -> Awaitable["array[int]"]:
         zones, questions = chunk.zones, chunk.questions
@@ -31,8 +31,8 @@ class LocalRrsets:
             for number, layout in zip(zones.numbers, zones.layouts, strict=True)
         }
         batches = [
-            (QueryBatch(server, address, names, slots), self._template(qtype), None)
-            for (server, address, qtype), (names, slots) in groups.items()
+            (QueryBatch(server, address, names, slots), self._template(qtype, dnssec=dnssec), None)
+            for (server, address, qtype, dnssec), (names, slots) in groups.items()
         ]
         return _unchanged(self._engine.ask_also(batches, by_slot=True), owners, left)
 
@@ -41,17 +41,17 @@ class LocalRrsets:
         batches = [
             (
                 QueryBatch(query.server, query.address, [wire_name(query.qname)], [slot]),
-                self._template(query.qtype),
+                self._template(query.qtype, dnssec=query.dnssec),
                 {wire_name(query.qname): [query]},
             )
             for query, slot in queries
         ]
         return _changed(self._engine.ask_also(batches, by_slot=True))
 
-    def _template(self, qtype: str) -> QueryTemplate:
-        template = self._templates.get(qtype)
+    def _template(self, qtype: str, *, dnssec: bool) -> QueryTemplate:
+        template = self._templates.get((qtype, dnssec))
         if template is None:
-            template = self._templates[qtype] = QueryTemplate(qtype)
+            template = self._templates[qtype, dnssec] = QueryTemplate(qtype, dnssec=dnssec)
         return template
 
 
@@ -86,13 +86,13 @@ def _questions(layouts: Sequence[AddressLayout], chunk: RrsetChunk) -> tuple[_Gr
         numbers = [chunk.zones.numbers[index] for index in indices]
         apexes = wire_names(chunk.zones.names[index] for index in indices)
         firsts = [chunk.zones.slots[index] for index in indices]
-        for rrset, (owner, qtype) in enumerate(chunk.questions[layout]):
+        for rrset, (owner, qtype, dnssec) in enumerate(chunk.questions[layout]):
             names = _owners(owner, apexes)
             for place, endpoint in enumerate(endpoints):
                 offset = rrset * len(endpoints) + place
                 slots = [first + offset for first in firsts]
                 owners.update(zip(slots, numbers, strict=True))
-                group = groups.setdefault((endpoint.server, endpoint.address, qtype), ([], []))
+                group = groups.setdefault((endpoint.server, endpoint.address, qtype, dnssec), ([], []))
                 group[0].extend(names)
                 group[1].extend(slots)
     return groups, owners

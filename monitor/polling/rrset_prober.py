@@ -9,6 +9,9 @@ from monitor.polling.bulk import BulkProber, RrsetChunk, ZoneChunk
 from monitor.polling.sweep import ProbeQueries
 from monitor.state.columns import ZoneColumns
 
+_QueryKey = tuple[str, Address, str, str, bool]
+"""Server, address, name and type of what is asked, and whether with signatures."""
+
 
 class RrsetProber:
     """By the slots that the columns give each RRset at each address (``ZoneColumns.rrset_slots``)."""
@@ -70,7 +73,7 @@ class RrsetProber:
         slots = self._slots(check, zone)
         return [(query, slots[key]) for query in queries if (key := _key(query)) in slots]
 
-    def _slots(self, check: str, zone: Zone) -> dict[tuple[str, Address, str, str] | None, int]:
+    def _slots(self, check: str, zone: Zone) -> dict[_QueryKey | None, int]:
         """Of the zone as it is in the columns; none where it is another, or is not watched any more."""
         columns = self._columns
         if columns is None or check not in columns.rrsets or columns.zone_table.get(zone.name) != zone:
@@ -79,16 +82,14 @@ class RrsetProber:
         template_id = columns.zone_table.template_ids[number]
         slots = iter(columns.rrset_slots(check, number))
         return {
-            (endpoint.server, endpoint.address, absolute(owner, zone.name), qtype): next(slots)
-            for owner, qtype in columns.rrsets[check][template_id]
+            (endpoint.server, endpoint.address, absolute(owner, zone.name), qtype, dnssec): next(slots)
+            for owner, qtype, dnssec in columns.rrsets[check][template_id]
             for endpoint in columns.layouts[template_id]
         }
 
 
-def _key(query: Query) -> tuple[str, Address, str, str] | None:
+def _key(query: Query) -> _QueryKey | None:
     """None for what the bulk engine does not ask."""
     if query.transport is not Transport.UDP or query.key is not None or query.anywhere or not query.identify:
         return None
-    if query.dnssec:
-        return None
-    return query.server, query.address, query.qname, query.qtype
+    return query.server, query.address, query.qname, query.qtype, query.dnssec

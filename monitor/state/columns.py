@@ -10,6 +10,7 @@ from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
+from typing import NamedTuple
 
 from checks.model import Address, Family, Zone
 from checks.model.finding_type import OverUdp
@@ -31,10 +32,19 @@ class Endpoint:
 AddressLayout = tuple[Endpoint, ...]
 """The addresses of a zone, in the order of ``Zone.server_addresses``. Most zones share theirs with many others."""
 
-RrsetQuestions = Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]
-"""Check → for each template the RRsets that it asks every address for beside the SOA: owner as seen from the zone
-(``checks.model.relative_names``) and type.
-"""
+
+class RrsetQuestion(NamedTuple):
+    """An RRset: its owner as seen from the zone (``checks.model.relative_names``), its type, and whether its signatures
+    are asked for, too.
+    """
+
+    owner: str
+    type: str
+    dnssec: bool = False
+
+
+RrsetQuestions = Mapping[str, tuple[tuple[RrsetQuestion, ...], ...]]
+"""Check → for each template what it asks every address for beside the SOA that soa-serial asks for."""
 
 NO_RRSETS: RrsetQuestions = MappingProxyType({})
 

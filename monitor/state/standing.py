@@ -2,7 +2,7 @@
 
 The result of a check for a zone *stands* when the pipeline has just evaluated a poll of it and
 
-1. the result is good, and that is all: no findings, nothing unsure;
+1. the result is good, and that is all: no findings, nothing unsure, no signatures, whose end comes by itself;
 2. no alert of the check stands at the zone;
 3. and since then no server has been found with another version of the zone, if the check is bound to versions.
 
@@ -39,7 +39,7 @@ from checks.model.finding_type import OverUdp
 from checks.model.relative_names import ZONE_PLACEHOLDER, relative
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
-from monitor.state.columns import FULL_POLL, INHERITS, STANDS, STEADY_UP, RrsetQuestions, ZoneColumns
+from monitor.state.columns import FULL_POLL, INHERITS, STANDS, STEADY_UP, RrsetQuestion, RrsetQuestions, ZoneColumns
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
@@ -61,9 +61,9 @@ def rrset_questions(zone_table: ZoneTable[Zone], checks: Mapping[str, Check]) ->
     return {name: by_template for name, by_template in found.items() if any(by_template)}
 
 
-def _rrsets(check: Check, zone: Zone) -> tuple[tuple[str, str], ...]:
+def _rrsets(check: Check, zone: Zone) -> tuple[RrsetQuestion, ...]:
     return tuple(
-        (relative(question.name, zone.name), question.type)
+        RrsetQuestion(relative(question.name, zone.name), question.type, question.dnssec)
         for question in check.standing_questions(zone)
         if question.transport is Transport.UDP and not question.is_for_soa(zone)
     )
@@ -98,7 +98,7 @@ def note_result(
     if not questions or zone.name not in columns.zone_table:
         return ()
     number = columns.zone_table.index(zone.name)
-    good = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
+    good = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason or result.ends)
     alerts = state.of_check(zone.name, check.name)
     stands = good and not alerts
     if stands and not shared and all(question.is_for_soa(zone) for question in questions):

@@ -4,6 +4,7 @@ the same whether this process asks or workers beside it do.
 
 import asyncio
 import random
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
@@ -16,6 +17,7 @@ from checks.model import Address, Outcome, Server, Transport, WantedRecord, Zone
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import NsSet
 from checks.records import Records
+from checks.signatures import Signatures
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.bulk import BulkProber
@@ -48,8 +50,10 @@ from tests.support.workers import all_restarted, kill_all
 
 WORKERS = [1, 2]
 QUICK = Probe(timeout=0.3, attempts=2, max_qps_per_server=1e6)
-CHECKS: dict[str, Check] = {check.name: check for check in (NsSet(), Records())}
+CHECKS: dict[str, Check] = {check.name: check for check in (NsSet(), Records(), Signatures())}
 OWNER = b"\xc0\x0c"
+RRSIG = 46
+RRSIG_RDATA = struct.pack("!HBBIIIH", SOA, 13, 2, 300, 2**31, 2**30, 4711) + name("a.example.") + bytes(64)
 
 
 class Shuffler:
@@ -63,7 +67,8 @@ class Shuffler:
         self.names = ["ns1.dns.example.", "ns2.dns.example.", "a.ns.example.org.", "b.ns.example.org."]
         self.www = bytes((192, 0, 2, 80))
         self.ttl, self.nsid, self.rcode = 300, b"ns1.ams", 0
-        self.silent = self.truncates = False
+        self.silent = self.truncates = self.signs = False
+        self.serial = 10
         self.held: set[int] = set()
         """Types that are not answered."""
 
@@ -72,7 +77,8 @@ class Shuffler:
             return []
         edns = [opt((3, self.nsid))] if query.edns else []
         if query.type == SOA:
-            return [reply(query, [soa()], additional=edns)]
+            signature = [rr(OWNER, RRSIG, RRSIG_RDATA)] if self.signs else []
+            return [reply(query, [soa(self.serial), *signature], additional=edns)]
         if self.truncates:
             return [reply(query, tc=True, additional=edns)]
         if self.rcode:
@@ -171,6 +177,23 @@ async def test_records_in_another_order_are_unchanged_and_nothing_else_is_asked(
         assert on.asked() == [NS] * 30
         assert await on.unchanged("records", "a", "c") == {"a", "c"}
         assert on.asked() == [A] * 6
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_whether_a_zone_is_signed_is_asked_with_one_question_and_known_again(workers: int) -> None:
+    async with scene(workers) as on:
+        on.use(on.zone("a"), on.zone("b"))
+        await on.stand("signatures", "a", "b")
+        on.asked()
+        assert await on.unchanged("signatures", "a", "b") == {"a", "b"}
+        assert on.asked() == [SOA] * 4
+        on.said[1].signs = True
+        assert await on.unchanged("signatures", "a", "b") == set()
+        assert {one.server for one in (await on.poll("signatures", "a")).seen if one.signatures} == {"ns2"}
+        on.said[1].mend()
+        await on.stand("signatures", "a", "b")
+        on.said[0].serial = 11
+        assert await on.unchanged("signatures", "a", "b") == set()
 
 
 @pytest.mark.parametrize("workers", WORKERS)

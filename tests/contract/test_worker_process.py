@@ -22,7 +22,7 @@ from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.message.soa_forms import SharedForms
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
-from monitor.state.columns import Endpoint
+from monitor.state.columns import Endpoint, RrsetQuestion
 from tests.support.nameserver import Asked, Nameserver, good
 from tests.support.running import until
 
@@ -46,7 +46,7 @@ async def test_what_is_asked_of_a_worker_that_cannot_be_kept_alive_is_unasked(pr
     try:
         worker.use((LAYOUT,), 4, None)
         worker.ask(PendingChunk(ZONES, (LAYOUT,), AddressMetrics.of(4), worker.forms, zones.put_nowait))
-        rrsets = PendingRrsets(RrsetChunk(ZONES, {0: [("", "NS")]}))
+        rrsets = PendingRrsets(RrsetChunk(ZONES, {0: [RrsetQuestion("", "NS")]}))
         worker.ask(rrsets)
         worker.ask(PendingRrsetPoll([(QUERY, 2)], polled.put_nowait))  # type: ignore[arg-type]
         over_tcp = Query("a.example.", "ns1", ADDRESS, "a.example.", "SOA", Transport.TCP)

@@ -11,6 +11,7 @@ from checks.model import Transport, WantedRecord, Zone, ZonePoll
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
+from checks.signatures import Signatures
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.transfer import Transfer
@@ -25,9 +26,9 @@ NAME = "example.com."
 WWW = WantedRecord(f"www.{NAME}", "A")
 ONE = zone("ns1", "ns2", "ns3", records=(WWW,))
 OTHER = zone("ns1", "ns2", "ns3", name="other.example.", records=(WantedRecord("www.other.example.", "A"),))
-CHECKS: tuple[Check, ...] = (SoaSerial(), SoaFields(), NsSet(), Records(), Reachable(), Transfer())
+CHECKS: tuple[Check, ...] = (SoaSerial(), SoaFields(), NsSet(), Records(), Reachable(), Signatures(), Transfer())
 WELL = {"ns1": "10", "ns2": "10", "ns3": "10"}
-ALL = {"soa-fields", "ns-set", "records", "reachable"}
+ALL = {"soa-fields", "ns-set", "records", "reachable", "signatures"}
 """The checks whose results may stand."""
 
 SETTLING = Policy(timedelta(0), timedelta(minutes=5), timedelta(hours=4))
@@ -90,7 +91,7 @@ class Road(EvaluatorBench):
         for one in zones or (ONE,):
             for number in (at, at + 1):
                 await self.hear(checked_at(one, WELL, minute(number), QUICK))
-                await self.hear(*(poll(check, one, number) for check in CHECKS[2:5]))
+                await self.hear(*(poll(check, one, number) for check in CHECKS[2:6]))
 
     async def replan(self, *zones: Zone, checks: Iterable[Check] = CHECKS) -> TableChange:
         return await self.evaluator.replan(plan(*(zones or (ONE,)), checks=checks, policy=AT_ONCE))

@@ -115,7 +115,8 @@ class StandingCaller:
         """The poll, or word that there is no need for it."""
         columns, number = self.columns, self.columns.zone_table.index(poll.zone)
         standing = columns.standing.get(check.name)
-        own, key = said([one for one in poll.seen if one.query.qtype != "SOA"]), (check.name, number)
+        own = said([one for one in poll.seen if one.query.qtype != "SOA" or one.query.dnssec])
+        key = (check.name, number)
         if standing is not None and standing[number]:
             if check.name in columns.rrsets:
                 same = key in self.enabled and own == self.last[key]

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from checks.base import StandingQuestion
 from checks.common.dnssec import zone_keys
 from checks.common.rrset_compare import MACHINES, PROPAGATING
 from checks.common.signed_rrsets import moment
@@ -329,7 +330,8 @@ def test_a_signed_zone_is_asked_for_the_apex_and_the_chosen_records() -> None:
 def test_where_it_applies() -> None:
     assert Signatures().applies(PAIR)
     assert not Signatures().applies(zone(replace(server("ns1"), addresses=())))
-    assert Signatures().standing_questions(PAIR) == ()
+    assert Signatures().standing_questions(PAIR) == (StandingQuestion(PAIR.name, "SOA", dnssec=True),)
+    assert not any(one.is_for_soa(PAIR) for one in Signatures().standing_questions(PAIR))
 
 
 def test_the_end_is_told_whether_it_is_near_or_not() -> None:

@@ -16,10 +16,12 @@ from checks.records import Records
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from monitor.state.columns import FULL_POLL, STEADY_UP
+from monitor.state.columns import FULL_POLL, STEADY_UP, RrsetQuestion
 from monitor.state.standing import MAX_CONFIRMING, rrset_questions
 from tests.support.monitor_state import MINUTE, minute, plan
 from tests.support.observations import QUICK, checked_at, query, seen, zone
+from tests.support.signed_observations import asked, made
+from tests.support.signed_zones import zone_key
 from tests.support.standing_bench import ALL, CHECKS, NAME, ONE, OTHER, SETTLING, WELL, WWW, Road, poll, tcp_closed
 
 
@@ -27,8 +29,19 @@ async def test_what_is_good_stands_and_the_prober_hears_of_what_it_has_to_ask_it
     on = Road()
     await on.well()
     assert on.stands() == ALL
-    assert set(on.enabled) == {("ns-set", NAME), ("records", NAME)}
+    assert set(on.enabled) == {("ns-set", NAME), ("records", NAME), ("signatures", NAME)}
     assert on.mode() == STEADY_UP
+
+
+async def test_signatures_that_are_good_do_not_stand_for_they_end_by_themselves() -> None:
+    on = Road()
+    await on.well()
+    assert "signatures" in on.stands(), "the zone was not signed"
+    signed = made(zone_key(), at=minute(2))
+    seen = tuple(asked(ONE, *((server.name, signed) for server in ONE.servers), at=minute(2)))
+    await on.hear(ZonePoll(NAME, "signatures", minute(2), MINUTE, seen))
+    assert not on.evaluator._memory.by_zone
+    assert on.stands() == ALL - {"signatures"}
 
 
 @pytest.mark.parametrize("check", [SoaFields(), NsSet(), Records()])
@@ -55,7 +68,7 @@ async def test_what_is_unsure_does_not_stand() -> None:
     for check in (SoaFields(), NsSet(), Records()):
         await on.hear(poll(check, alone, 2, ns3="?"))
         assert check.name not in on.stands()
-    assert on.stands() == {"reachable"}
+    assert on.stands() == {"reachable", "signatures"}
 
 
 async def test_while_an_alert_recovers_nothing_stands() -> None:
@@ -142,6 +155,7 @@ async def test_what_is_passed_over_was_looked_at_when_soa_serial_looked_or_else_
         "reachable": micros(minute(2)),
         "ns-set": micros(minute(4)),
         "records": micros(minute(4)),
+        "signatures": micros(minute(4)),
     }
 
 
@@ -227,7 +241,8 @@ async def test_transfers_never_stand() -> None:
     on = Road()
     await on.hear(ZonePoll(NAME, "transfer", minute(0), MINUTE, ()))
     assert on.stands() == set()
-    assert set(rrset_questions(on.evaluator.plan.zones, on.evaluator.plan.checks)) == {"ns-set", "records"}
+    found = rrset_questions(on.evaluator.plan.zones, on.evaluator.plan.checks)
+    assert set(found) == {"ns-set", "records", "signatures"}
 
 
 def test_what_is_asked_beside_the_soa_is_written_as_seen_from_the_zone() -> None:
@@ -238,8 +253,10 @@ def test_what_is_asked_beside_the_soa_is_written_as_seen_from_the_zone() -> None
         name: {check: every[rules.zones.template_ids[number]] for check, every in found.items()}
         for number, name in enumerate(rules.zones.names)
     }
-    assert by_zone[NAME] == {"ns-set": (("", "NS"),), "records": (("www", "A"), ("elsewhere.example.", "TXT"))}
-    assert by_zone[OTHER.name] == {"ns-set": (("", "NS"),), "records": (("www", "A"),)}
+    apex = {"ns-set": (RrsetQuestion("", "NS"),), "signatures": (RrsetQuestion("", "SOA", dnssec=True),)}
+    www = RrsetQuestion("www", "A")
+    assert by_zone[NAME] == {**apex, "records": (www, RrsetQuestion("elsewhere.example.", "TXT"))}
+    assert by_zone[OTHER.name] == {**apex, "records": (www,)}
 
 
 async def test_a_result_that_failed_does_not_stand() -> None:

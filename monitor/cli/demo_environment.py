@@ -33,8 +33,8 @@ ZONES = (
 """Those of each pair."""
 TIMERS = Timers(refresh=5, retry=2, expire=600, minimum=5)
 KEY_FILE = "xfr.key"
-TIMEOUT = 30.0
-"""Seconds within which a fault must be noticed, and its end too."""
+TIMEOUT = 75.0
+"""Seconds within which a fault must be noticed, and its end too: a first word may wait for a minute (GROUP_WAIT)."""
 HARMLESS_WATCH_TIME = 5.0
 """Seconds that a harmless fault is watched for."""
 SECRET = "whsec_ZGVtby1kZW1vLWRlbW8tZGVtby1kZW1vLWRlbW8="  # noqa: S105 - of a receiver that lives as long as the demo

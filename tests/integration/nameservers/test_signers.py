@@ -84,6 +84,8 @@ def road(request: pytest.FixtureRequest) -> Iterator[Road]:
         followers = tuple(lab.server(software, software) for software in SOFTWARE)
         for server in followers:
             server.follow(signer, ZONE)
+        for server in (signer, *followers):
+            server.use_dnssec()
         lab.start()
         road = Road(lab, hidden, signer, followers)
         until(lambda: bool(signer.ask(ZONE, "DNSKEY").answer), signer.last_words, seconds=30)

@@ -8,6 +8,7 @@ from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
 from checks.registry import CHECKS
+from checks.signatures import Signatures
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.transfer import Transfer
@@ -26,7 +27,7 @@ def asked_of_each_address(check: Check, one: Zone) -> list[set[StandingQuestion]
         every += tuple(seen(each, "10") if each.qtype == "SOA" else has(each, "192.0.2.80") for each in queries)
     return [
         {
-            StandingQuestion(each.query.qname, each.query.qtype, each.query.transport)
+            StandingQuestion(each.query.qname, each.query.qtype, each.query.transport, each.query.dnssec)
             for each in every
             if each.query.address == address
         }
@@ -52,6 +53,7 @@ def test_the_soa_over_udp_is_what_soa_serial_asks_for() -> None:
         NsSet: [True, False],
         Records: [True, False, False],
         Reachable: [True, False],
+        Signatures: [False],
     }
     for check, expected in shared.items():
         assert [one.is_for_soa(ONE) for one in check().standing_questions(ONE)] == expected

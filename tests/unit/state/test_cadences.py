@@ -7,15 +7,18 @@ from alerting.model import Phase
 from checks.model import Cadences, Health, WantedRecord, Zone
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
+from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
+from checks.signatures import Signatures
+from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from monitor.state.columns import FULL_POLL, STEADY_UP
 from monitor.state.level import NOT_ASKED_STATE
 from monitor.state.monitoring_plan import MonitoringPlan, SweepGroup
 from tests.support.monitor_state import MINUTE, minute, plan
 from tests.support.observations import QUICK, checked_at, zone
-from tests.support.standing_bench import CHECKS, NAME, ONE, WELL, Road, poll, tcp_closed
+from tests.support.standing_bench import NAME, ONE, WELL, Road, poll, tcp_closed
 
 HOUR, OFF = timedelta(hours=1), timedelta(0)
 USUAL = {"soa-serial": MINUTE, "reachable": MINUTE, "records": 5 * MINUTE}
@@ -131,10 +134,10 @@ async def test_without_soa_serial_no_version_is_shown_and_the_rest_is_evaluated(
 async def test_where_neither_tells_the_checks_that_are_left_do() -> None:
     bare = with_cadence(ONE, soa_serial=OFF, reachable=OFF)
     on = Road(bare)
-    for check in CHECKS[2:4]:
+    for check in (NsSet(), Records(), Signatures()):
         assert on.evaluator.status.zones[NAME].health is Health.UNKNOWN
         await on.hear(poll(check, bare, 0))
-    await on.hear(poll(CHECKS[1], bare, 0))
+    await on.hear(poll(SoaFields(), bare, 0))
     assert on.evaluator.status.zones[NAME].health is Health.GOOD
 
 

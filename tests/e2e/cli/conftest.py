@@ -1,12 +1,24 @@
-"""Fixtures of the commands' tests: what ``soawatch deploy-files`` writes."""
+"""Fixtures of the commands' tests: two nameservers, and what ``soawatch deploy-files`` writes."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from monitor.clock import now
+from monitor.pair.pair import Pair
+from monitor.pair.zonedata import Timers
 from tests.support.speaking import say
 
 NAMES = ["prometheus-rules.yml", "soawatch.service"]
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    """In sync, of pair.example.; the secondary asks again after a minute."""
+    async with Pair(["pair.example."], now=now, timers=Timers(refresh=60, retry=60)) as pair:
+        await pair.in_sync()
+        yield pair
 
 
 @pytest.fixture

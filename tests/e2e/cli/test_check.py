@@ -3,7 +3,7 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import dns.edns
@@ -21,7 +21,6 @@ from monitor.cli.zone_check.target import parse_target
 from monitor.cli.zone_report import zone_text
 from monitor.clock import now
 from monitor.pair.pair import Pair
-from monitor.pair.zonedata import Timers
 from monitor.probe.message.names import unicode
 from tests.support import nameserver
 from tests.support.observations import server as watched_server
@@ -36,13 +35,6 @@ MOMENT = "0.1"
 
 UNWATCHED = '[servers.other]\naddresses = ["192.0.2.1"]\n[[zones]]\nname = "other.example"\nservers = ["other"]\n'
 """A configuration must have a zone, but it need not be the one that is asked for."""
-
-
-@pytest.fixture
-async def pair() -> AsyncIterator[Pair]:
-    async with Pair([ZONE], now=now, timers=Timers(refresh=60, retry=60)) as pair:
-        await pair.in_sync()
-        yield pair
 
 
 def specs(pair: Pair) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import dns.edns
@@ -12,9 +12,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from monitor.clock import now
 from monitor.pair.pair import Pair
-from monitor.pair.zonedata import Timers
 from tests.support import nameserver
 from tests.support.nameserver import SERIAL, Asked, Nameserver, good, name, opt, reply, rr, soa
 from tests.support.resolver import resolving
@@ -24,13 +22,6 @@ from tests.support.terminal import terminal
 ZONE = "pair.example."
 NET = nameserver.ZONE
 UNWATCHED = '[servers.other]\naddresses = ["192.0.2.1"]\n[[zones]]\nname = "other.example"\nservers = ["other"]\n'
-
-
-@pytest.fixture
-async def pair() -> AsyncIterator[Pair]:
-    async with Pair([ZONE], now=now, timers=Timers(refresh=60, retry=60)) as pair:
-        await pair.in_sync()
-        yield pair
 
 
 def both(pair: Pair) -> list[str]:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from checks.base import Check
 from checks.model.finding_type import FindingType
 from checks.ns_set import NsSet
+from checks.open_transfer import OpenTransfer
 from checks.reachable import Reachable
 from checks.records import Records
 from checks.signatures import Signatures
@@ -21,9 +22,10 @@ _ALL: tuple[type[Check], ...] = (
     Records,
     Signatures,
     Transfer,
+    OpenTransfer,
 )
 
 CHECKS: Mapping[str, type[Check]] = MappingProxyType({check.name: check for check in _ALL})
 
-FINDINGS: tuple[FindingType, ...] = tuple(found for check in _ALL for found in check.finding_types)
-"""What the checks find, in the order in which it is documented."""
+FINDINGS: tuple[FindingType, ...] = tuple(dict.fromkeys(found for check in _ALL for found in check.finding_types))
+"""What the checks find, in the order in which it is documented; some is found by two of them."""

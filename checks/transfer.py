@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
+from checks.common.open_transfers import FAILURE, OPEN, PERMISSION, is_given, is_withheld
 from checks.common.response_faults import fault
 from checks.common.serial import newer
 from checks.common.text import format_duration, plural
@@ -35,33 +36,10 @@ REFUSED = FindingType(
 FAILED = FindingType(
     "transfer-failed", Severity.CRITICAL, "A zone transfer that must work breaks off", family=TRANSFERS
 )
-OPEN = FindingType("transfer-open", Severity.WARNING, "A zone transfer that must be refused is given away")
 FINDINGS = (REFUSED, FAILED, OPEN)
 
-_PERMISSION = {
-    TransferResult.REFUSED: "not allowed (REFUSED)",
-    TransferResult.NOTAUTH: "not allowed (NOTAUTH)",
-    TransferResult.BADKEY: "the key is unknown there, or not allowed (BADKEY)",
-    TransferResult.BADSIG: "the secret is another one there (BADSIG)",
-    TransferResult.BADTIME: "the clocks disagree (BADTIME)",
-    TransferResult.BADALG: "the key's algorithm is not accepted (BADALG)",
-}
-_FAILURE = {
-    TransferResult.UNSIGNED: "the answer is not signed although the question was",
-    TransferResult.SERVFAIL: "the server fails (SERVFAIL)",
-    TransferResult.RCODE: "the server answers with an error",
-    TransferResult.RESET: "the connection was closed or reset",
-    TransferResult.TIMEOUT: "it did not come to an end in time",
-    TransferResult.EMPTY: "it gives nothing but the zone's SOA, if that",
-    TransferResult.TRUNCATED: "it broke off before its end",
-    TransferResult.MALFORMED: "it is malformed",
-    TransferResult.SERIAL_MOVED: "it ends with another SOA than it began with",
-    TransferResult.LIMIT: "it went beyond the monitor's limits",
-}
 _TOLD = frozenset({TransferResult.EMPTY, TransferResult.MALFORMED, TransferResult.SERIAL_MOVED})
 """Failures of which the prober says what is wrong, at which record, and which secondaries would refuse it."""
-_WITHHELD = frozenset({*_PERMISSION, TransferResult.RCODE, TransferResult.RESET, TransferResult.EMPTY})
-"""Endings that give nothing away and leave no doubt about it, while the server does serve the zone over TCP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +142,7 @@ def _row(
         unasked = axfr is not None and axfr.outcome is Outcome.UNASKED and axfr.detail
         return Inconclusive(server.name, address, subject(rule), unasked or "no TCP, or the monitor could not ask")
     who = f"{server.name} ({address})"
-    if rule.expect is Expectation.REFUSED and _given(axfr):
+    if rule.expect is Expectation.REFUSED and is_given(axfr):
         text = f"{who} gives the zone away to anyone with {_with(rule)}"
         return Finding(OPEN.code, text, server.name, address, subject(rule))
     if _older(soa, axfr):
@@ -175,12 +153,12 @@ def _row(
     if doubt := _no_proof(zone, server, soa):
         return Inconclusive(server.name, address, subject(rule), doubt)
     if rule.expect is Expectation.REFUSED:
-        if result in _WITHHELD or _only_soas(axfr):
+        if is_withheld(axfr):
             return None
-        return Inconclusive(server.name, address, subject(rule), _FAILURE[result])
+        return Inconclusive(server.name, address, subject(rule), FAILURE[result])
     reason = _reason(rule, axfr, result)
-    code = REFUSED.code if result in _PERMISSION else FAILED.code
-    does = "refuses the transfer" if result in _PERMISSION else "fails at the transfer"
+    code = REFUSED.code if result in PERMISSION else FAILED.code
+    does = "refuses the transfer" if result in PERMISSION else "fails at the transfer"
     text = f"{who} {does} with {_with(rule)}: {reason}"
     return Finding(code, text, server.name, address, subject(rule))
 
@@ -189,17 +167,6 @@ def _serials(soa: Observation, axfr: Observation) -> str:
     """Real secondaries keep what they have, or take what they get; none comes to what the SOA says."""
     given = axfr.soa.serial if axfr.soa is not None else None
     return f"serial {given}, twice, where its SOA says {soa.serial}; whoever transfers from it stays behind"
-
-
-def _given(axfr: Observation) -> bool:
-    """Whether more came than the zone's SOA, which whoever may ask has anyway."""
-    return axfr.transfer is TransferResult.ALLOWED or axfr.given > 0
-
-
-def _only_soas(axfr: Observation) -> bool:
-    """It came to an end, if a strange one, and of the zone there was nothing but its SOA in it."""
-    ended = axfr.transfer in (TransferResult.SERIAL_MOVED, TransferResult.MALFORMED)
-    return ended and axfr.records > 1 and not axfr.given
 
 
 def _with(rule: TransferRule) -> str:
@@ -220,9 +187,9 @@ def _reason(rule: TransferRule, axfr: Observation, result: TransferResult) -> st
     if result is TransferResult.BADTIME and axfr.skew is not None:
         way = "ahead of" if axfr.skew >= 0 else "behind"
         return f"the clocks disagree (BADTIME): the server's is {round(abs(axfr.skew))} s {way} the monitor's"
-    if result in _PERMISSION:
-        return _PERMISSION[result]
-    reason = _FAILURE[result]
+    if result in PERMISSION:
+        return PERMISSION[result]
+    reason = FAILURE[result]
     if result in _TOLD and axfr.detail:
         return f"{reason}: {axfr.detail}"
     if result is TransferResult.RCODE and axfr.rcode is not None:

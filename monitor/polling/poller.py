@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from checks.base import Check
 from checks.model import Observation, Query, Transport, Zone
+from checks.open_transfer import OpenTransfer
 from checks.soa_serial import SoaSerial
 from checks.transfer import Transfer
 from checks.zone_state.model import SERIAL_CHECK
@@ -45,6 +46,9 @@ MIN_ZONES_FOR_THREAD = 5000
 
 RECHECK_RATE = 200.0
 """Zones a second that are asked once more between two sweeps; more of them are spread over so much longer."""
+
+OPEN_TRANSFER_RATE = 2.0
+"""Zones a second, at most, that are asked for a transfer of which nobody has said anything, after a start as well."""
 
 RETIRE_INTERVAL = 0.1
 """Seconds between two looks at whether an old prober has anything left to do."""
@@ -234,14 +238,22 @@ class Poller:
             if isinstance(check, SoaSerial):
                 result = await self._sweep_serials(check, group, only, duration)
             else:
+                order = await self._order(group, only)
+                if isinstance(check, OpenTransfer):
+                    duration = max(duration, self._unhurried(group, len(order)))
                 result = await sweep(
-                    check, await self._order(group, only), self._polls(check, group, only), self._publish,
-                    cadence=group.cadence, duration=duration, now=self._now, vantage=self._config.service.vantage,
+                    check, order, self._polls(check, group, only), self._publish, cadence=group.cadence,
+                    duration=duration, now=self._now, vantage=self._config.service.vantage,
                     size=self._context.chunk_size, current=self._current, asks=lambda zone: self._asks(group, zone),
                 )  # fmt: skip
         except* QueueClosed:
             log.debug("sweep broken off", check=check.name)
         return result
+
+    def _unhurried(self, group: SweepGroup, zones: int) -> float:
+        """Seconds that the sweep of so many zones takes at OPEN_TRANSFER_RATE, within its cadence."""
+        probe = self._config.probe
+        return min(zones / OPEN_TRANSFER_RATE, window(group.cadence, probe.timeout * probe.attempts))
 
     def _asks(self, group: SweepGroup, zone: Zone) -> bool:
         """Whether the zone is in the group now, and there is something to ask of it."""

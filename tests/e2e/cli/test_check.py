@@ -471,7 +471,22 @@ async def test_with_a_configuration_its_rules_are_checked(pair: Pair, tmp_path: 
     assert said.status == 1
     assert "warning transfer-open: ns2" in said.out
     assert (await say("check", ZONE, "-c", config, "--server", "ns1", "--moment", MOMENT)).status == 0
-    assert (await say("check", ZONE, *both(pair), "--moment", MOMENT)).status == 0
+
+
+async def test_what_is_given_to_anybody_is_told_without_any_rule(pair: Pair, tmp_path: Path) -> None:
+    assert "transfer-open" not in (await say("check", ZONE, *both(pair), "--moment", MOMENT)).out
+    pair.break_("transfer-open")
+    said = await say("check", ZONE, *both(pair), "--moment", MOMENT)
+    assert said.status == 1
+    assert "warning transfer-open: ns2" in said.out
+    assert "as asked from this monitor's address, and no rule says that it may" in said.out
+    config = pair.write(tmp_path)
+    text = config.read_text()
+    config.write_text(text.replace('server = "*", expect = "refused"', 'server = "*", expect = "allowed"'))
+    assert "transfer-open" not in (await say("check", ZONE, "-c", config, "--moment", MOMENT)).out
+    rules = text[text.index("transfer = [") : text.index("]\n", text.index("transfer = [")) + 2]
+    config.write_text(text.replace(rules, 'cadence = { open-transfer = "off" }\n'))
+    assert (await say("check", ZONE, "-c", config, "--moment", MOMENT)).status == 0
 
 
 async def test_records_that_are_named(pair: Pair, tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ from checks.registry import CHECKS
 
 def test_all_there() -> None:
     assert CHECKS.keys() >= {"reachable", "soa-serial", "soa-fields", "ns-set", "records", "signatures", "transfer"}
-    assert all(timedelta(seconds=60) <= check.cadence <= timedelta(hours=1) for check in CHECKS.values())
+    assert all(timedelta(seconds=60) <= check.cadence <= timedelta(days=1) for check in CHECKS.values())
 
 
 def test_every_code_belongs_to_one_check() -> None:
+    """But for open transfers, which are found with a rule and, less often, without one."""
     said = Counter(found.code for check in CHECKS.values() for found in check.finding_types)
     said.update(found.code for found in finding_types.FINDINGS)
-    assert set(said.values()) == {1}
+    assert {code: times for code, times in said.items() if times != 1} == {"transfer-open": 2}
     assert list(FINDING_TYPES) == list(said)
 
 

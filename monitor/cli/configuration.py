@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from monitor.cli.errors import Failure
 from monitor.config.errors import ConfigError, InvalidValue
-from monitor.config.load import load
 from monitor.config.model import Config
 from monitor.probe.message.names import BadName
 
@@ -20,6 +19,8 @@ def read_config(path: Path, *, raw: bool = False, elsewhere: bool = False) -> Co
 
     ``elsewhere``: credentials that only the service has are none; for a command that uses no secret.
     """
+    from monitor.config.load import load
+
     try:
         return load(path, os.environ, elsewhere=elsewhere)
     except ConfigError as error:

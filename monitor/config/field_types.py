@@ -5,15 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field
-
 from alerting import urls
-from alerting.finding_types import FINDING_TYPES
 from checks.model import Address, Expectation
 from checks.model.finding_type import Severity
-from checks.registry import CHECKS
 from monitor.config import addresses, durations
 from monitor.config.errors import InvalidValue, near, quoted
+from monitor.config.validators import BeforeValidator
 
 T = TypeVar("T")
 
@@ -72,25 +69,19 @@ def severity(value: object) -> Severity:
     return Severity.parse(value)
 
 
-Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]
-PageUrl = Annotated[str, BeforeValidator(_page_url, json_schema_input_type=str)]
+Label = Annotated[str, BeforeValidator(_label, written=str)]
+PageUrl = Annotated[str, BeforeValidator(_page_url, written=str)]
 DatabasePath = Annotated[Path, BeforeValidator(_database)]
-DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, json_schema_input_type=str)]
-AddressText = Annotated[Address, BeforeValidator(addresses.address, json_schema_input_type=str)]
+DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, written=str)]
+AddressText = Annotated[Address, BeforeValidator(addresses.address, written=str)]
 PortlessAddress = Annotated[Address, "its port is zero where none is written"]
-PortlessAddressText = Annotated[Address, BeforeValidator(addresses.portless, json_schema_input_type=str)]
-SourceText = Annotated[str, BeforeValidator(addresses.literal, json_schema_input_type=str)]
-ListenText = Annotated[tuple[str, int], BeforeValidator(addresses.listen, json_schema_input_type=str)]
-SeverityWord = Annotated[Any, BeforeValidator(severity, json_schema_input_type=Literal["critical", "warning", "info"])]
-CadenceTable = Annotated[
-    dict[str, DurationOrOff | None], Field(json_schema_extra={"propertyNames": {"enum": list(CHECKS)}})
-]
-SeverityTable = Annotated[
-    dict[str, SeverityWord | None], Field(json_schema_extra={"propertyNames": {"enum": list(FINDING_TYPES)}})
-]
+PortlessAddressText = Annotated[Address, BeforeValidator(addresses.portless, written=str)]
+SourceText = Annotated[str, BeforeValidator(addresses.literal, written=str)]
+ListenText = Annotated[tuple[str, int], BeforeValidator(addresses.listen, written=str)]
+SeverityWord = Annotated[Any, BeforeValidator(severity, written=Literal["critical", "warning", "info"])]
 NotifyAddress = Annotated[Address, "port 53 where none is written, 0 for any"]
-NotifyAddressText = Annotated[Address, BeforeValidator(addresses.notify_listen, json_schema_input_type=str)]
-NetworkText = Annotated[str, BeforeValidator(addresses.network, json_schema_input_type=str)]
-Port = Annotated[int, BeforeValidator(addresses.port_number, json_schema_input_type=int)]
+NotifyAddressText = Annotated[Address, BeforeValidator(addresses.notify_listen, written=str)]
+NetworkText = Annotated[str, BeforeValidator(addresses.network, written=str)]
+Port = Annotated[int, BeforeValidator(addresses.port_number, written=int)]
 Items = Annotated[list[T | None], BeforeValidator(_listed)]
 """A list; one value stands for a list of it."""

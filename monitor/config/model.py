@@ -7,8 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
-
 from alerting.model import Policy, Route, Secret
 from alerting.notifier import Notifier
 from checks.base import Check
@@ -40,6 +38,7 @@ from monitor.config.field_types import (
     expected,
 )
 from monitor.config.records import spelled
+from monitor.config.validators import BeforeValidator
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
 

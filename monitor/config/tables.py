@@ -29,37 +29,45 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.model import Secret
 from checks.model import Address, Cadences, Severities
 from checks.model.finding_type import Severity
+from checks.registry import CHECKS
 from monitor.config import durations, secrets
 from monitor.config.errors import InvalidValue, KeyPath, Problems
 from monitor.config.field_types import (
     AddressText,
-    CadenceTable,
+    DurationOrOff,
     NotifyAddress,
     NotifyAddressText,
     PortlessAddress,
     PortlessAddressText,
-    SeverityTable,
     SeverityWord,
     SourceText,
 )
 from monitor.config.secrets import FileContext
+from monitor.config.validators import BeforeValidator
 from monitor.probe.settings import LocalAddress
 
 T = TypeVar("T")
 
+_CadenceTable = Annotated[
+    dict[str, DurationOrOff | None], Field(json_schema_extra={"propertyNames": {"enum": list(CHECKS)}})
+]
+_SeverityTable = Annotated[
+    dict[str, SeverityWord | None], Field(json_schema_extra={"propertyNames": {"enum": list(FINDING_TYPES)}})
+]
 _SPELLED: Mapping[Any, Any] = {
     Address: AddressText,
     PortlessAddress: PortlessAddressText,
     NotifyAddress: NotifyAddressText,
     LocalAddress: SourceText,
     Severity: SeverityWord,
-    Cadences: CadenceTable,
-    Severities: SeverityTable,
+    Cadences: _CadenceTable,
+    Severities: _SeverityTable,
     Path: str,
     float: Annotated[float, Field(allow_inf_nan=False)],
 }
@@ -128,7 +136,7 @@ def _spelled(hint: Any, metadata: Mapping[str, Any], *, described: bool) -> Any:
     inner, bounds = core(hint), dict(metadata.get("bounds", ()))
     if inner is timedelta or metadata.get("unit") == "s":
         read = durations.reader(**bounds, off=metadata.get("off", False), seconds=inner is not timedelta)
-        return Annotated[inner, BeforeValidator(read, json_schema_input_type=str)]
+        return Annotated[inner, BeforeValidator(read, written=str)]
     if dataclasses.is_dataclass(inner) and inner is not Address:
         return table_of(inner, described=described)  # type: ignore[arg-type]
     if metadata.get("several"):
@@ -139,7 +147,7 @@ def _spelled(hint: Any, metadata: Mapping[str, Any], *, described: bool) -> Any:
         inner = Annotated[_SPELLED[inner.__origin__], *inner.__metadata__]
     elif get_origin(inner) is Annotated and dataclasses.is_dataclass(inner.__origin__):
         table, (form,) = table_of(inner.__origin__, described=described), inner.__metadata__  # type: ignore[arg-type]
-        inner = or_short(table, form.func)
+        inner = or_short(table, form.read)
     elif isinstance(inner, type) and issubclass(inner, StrEnum):
         inner = Annotated[inner, Field(strict=False)]
     elif get_origin(inner) is tuple:
@@ -152,7 +160,7 @@ def _spelled(hint: Any, metadata: Mapping[str, Any], *, described: bool) -> Any:
 
 def or_short(table: Any, read: Callable[[Any], Any]) -> Any:
     """The annotation of a table for which a text may stand, of which ``read`` makes the table."""
-    return Annotated[table, BeforeValidator(read, json_schema_input_type=str | table)]
+    return Annotated[table, BeforeValidator(read, written=str | table)]
 
 
 def _listed(value: object) -> object:

@@ -1,17 +1,22 @@
-"""Asks the resolver for addresses and NS sets."""
+"""Asks the resolver for addresses and NS sets.
+
+dnspython's resolver is imported with the first question: a command whose servers are all given by address has none.
+"""
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-import dns.asyncresolver
 import dns.exception
 import dns.name
-import dns.nameserver
 import dns.rcode
 import dns.rdatatype
-import dns.resolver
 
 from monitor.config.model import Resolver
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver as StubResolver
+    from dns.resolver import Answer, NoNameservers
 
 NameQuestion = tuple[str, str]
 """What the resolver is asked: a name with its final dot, and a type: "NS", "A" or "AAAA"."""
@@ -52,7 +57,7 @@ class Lookups:
             for _ in range(min(MAX_IN_FLIGHT, len(each))):
                 group.create_task(self._work(resolver, questions))
 
-    async def _work(self, resolver: dns.asyncresolver.Resolver, questions: Iterator[NameQuestion]) -> None:
+    async def _work(self, resolver: "StubResolver", questions: Iterator[NameQuestion]) -> None:
         for question in questions:
             if self._silent >= MAX_TIMEOUTS:
                 self.unasked += 1
@@ -60,8 +65,10 @@ class Lookups:
             else:
                 await self._put(resolver, question)
 
-    async def _put(self, resolver: dns.asyncresolver.Resolver, question: NameQuestion) -> None:
+    async def _put(self, resolver: "StubResolver", question: NameQuestion) -> None:
         """One question to the resolver; its end is in ``answers`` or in ``failures``."""
+        import dns.resolver
+
         name, rdtype = question
         try:
             answer = await resolver.resolve(dns.name.from_text(name), rdtype, search=False, raise_on_no_answer=False)
@@ -82,8 +89,11 @@ class Lookups:
             self.answers[question] = _values(answer)
 
 
-def _resolver(settings: Resolver) -> dns.asyncresolver.Resolver:
+def _resolver(settings: Resolver) -> "StubResolver":
     """The system's resolver, or the one that is configured. Raises DNSException where the system has none."""
+    import dns.asyncresolver
+    import dns.nameserver
+
     resolver = dns.asyncresolver.Resolver(configure=not settings.addresses)
     if settings.addresses:
         resolver.nameservers = [dns.nameserver.Do53Nameserver(a.host, a.port) for a in settings.addresses]
@@ -92,7 +102,7 @@ def _resolver(settings: Resolver) -> dns.asyncresolver.Resolver:
     return resolver
 
 
-def _values(answer: dns.resolver.Answer) -> tuple[str, ...]:
+def _values(answer: "Answer") -> tuple[str, ...]:
     if answer.rrset is None:
         return ()
     if answer.rrset.rdtype == dns.rdatatype.NS:
@@ -100,7 +110,7 @@ def _values(answer: dns.resolver.Answer) -> tuple[str, ...]:
     return tuple(rdata.address for rdata in answer.rrset)
 
 
-def _rcode(error: dns.resolver.NoNameservers) -> str:
+def _rcode(error: "NoNameservers") -> str:
     """The rcode with which a resolver gave up; empty when none of them answered at all."""
     responses = [response for *_, response in error.kwargs.get("errors", ()) if response is not None]
     return dns.rcode.to_text(responses[-1].rcode()) if responses else ""

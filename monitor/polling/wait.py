@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from checks.common.arrival import judge_look
 from checks.common.wait_progress import AddressProgress, WaitProgress
 from checks.model import Observation, Query
 from checks.zone_state.connectivity import ServerAddress
-from monitor.polling.sweep import ProbeQueries
+
+if TYPE_CHECKING:
+    from monitor.polling.sweep import ProbeQueries
 
 FIRST_PAUSE = 0.5
 """Seconds between the first two looks at an address, and between good ones; each of the others is twice as long …"""
@@ -25,7 +28,7 @@ class Wait:
     """
 
     def __init__(
-        self, progress: WaitProgress, probe: ProbeQueries, tell: TellStep, *, longest_pause: float = LONGEST_PAUSE
+        self, progress: WaitProgress, probe: "ProbeQueries", tell: TellStep, *, longest_pause: float = LONGEST_PAUSE
     ) -> None:
         """``probe`` asks; ``tell`` must not wait. ``longest_pause`` is in seconds."""
         self.progress = progress

@@ -19,7 +19,7 @@ from checks.zone_state.update import update_zone_state
 from monitor.cli.zone_check.deadline import Deadline, DeadlineProber, unasked, unknown
 from monitor.cli.zone_check.in_motion import differing_while_changing, in_motion
 from monitor.cli.zone_check.service_memory import read_service_memory
-from monitor.cli.zone_check.target import CheckTarget
+from monitor.cli.zone_check.target import CheckTarget, with_checks
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, resolve, resolve_ns_names
@@ -94,6 +94,7 @@ async def check_zone(
     It ends within ``timeout`` seconds, of which so many are ``spent`` already, whatever is silent; without one, when
     all has been heard or given up. Raises TimeoutError where by then it is not known where the servers are.
     """
+    what = with_checks(what)
     deadline = Deadline.of(timeout, spent)
     hurried = deadline.with_short_timeouts(what.config)
     try:

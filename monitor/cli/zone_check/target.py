@@ -8,12 +8,9 @@ from pathlib import Path
 from checks.model import WantedRecord
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import ANY_NAME
-from checks.registry import CHECKS
 from monitor.config.addresses import address
 from monitor.config.awaited import awaited
-from monitor.config.load import load
 from monitor.config.model import Config, ServerEntry, ZoneEntry
-from monitor.config.secrets import is_here
 from monitor.probe.message.names import parse_name, show
 
 
@@ -36,6 +33,9 @@ def parse_target(zone: str, servers: Sequence[str], config: Path | None) -> Chec
     name = parse_name(zone)
     if config is None:
         return CheckTarget(ad_hoc_config(name, servers, {}), name)
+    from monitor.config.load import load
+    from monitor.config.secrets import is_here
+
     whole = load(config, os.environ, elsewhere=True)
     entry = whole.zones.get(name)
     if servers or entry is None:
@@ -71,7 +71,7 @@ def with_records(target: CheckTarget, records: Sequence[str]) -> CheckTarget:
 
 
 def ad_hoc_config(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:
-    """A configuration for somebody who has none. A name without an address is one of the ``known`` servers.
+    """A configuration for somebody who has none, without checks. A name without an address is one of the ``known``.
 
     Who names servers wants to know of these, and of no others that the NS set may have.
     """
@@ -88,6 +88,15 @@ def ad_hoc_config(zone: str, servers: Sequence[str], known: Mapping[str, ServerE
     return Config(
         zones=ZoneTable.of((ZoneEntry(zone, tuple(entries), ignored=(ANY_NAME,) if entries else ()),)),
         servers=entries,
-        checks={name: check() for name, check in CHECKS.items()},
-        cadence={name: check.cadence for name, check in CHECKS.items()},
     )
+
+
+def with_checks(target: CheckTarget) -> CheckTarget:
+    """The same, and all checks as they are by default where no configuration says otherwise."""
+    if target.config.checks:
+        return target
+    from checks.registry import CHECKS
+
+    checks = {name: check() for name, check in CHECKS.items()}
+    cadence = {name: check.cadence for name, check in CHECKS.items()}
+    return replace(target, config=replace(target.config, checks=checks, cadence=cadence))

@@ -16,7 +16,7 @@ from monitor.pair.pair import Pair
 from tests.support import nameserver
 from tests.support.nameserver import SERIAL, Asked, Nameserver, good, name, opt, reply, rr, soa
 from tests.support.resolver import resolving
-from tests.support.speaking import PATIENCE, Said, process, say
+from tests.support.speaking import PATIENCE, Said, process, python, say
 from tests.support.terminal import terminal
 
 ZONE = "pair.example."
@@ -68,6 +68,20 @@ async def test_a_change_that_all_have_takes_one_look_at_each(condition: tuple[st
         said = await say("wait", NET, *servers, *condition)
         assert said.status == 0, said.err
         assert [len(each.asked) for each in (one, two)] == [questions, questions]
+
+
+async def test_where_no_file_is_read_nothing_is_loaded_that_only_others_need() -> None:
+    """Loading it would take longer than the answers."""
+    async with Nameserver(udp=lambda query: [good(query)]) as one:
+        said = await python(
+            "import sys\nfrom monitor.cli.main import main\n"
+            f"try:\n    main(['wait', {NET!r}, '--server={one.address}', '--serial', '{SERIAL}'])\n"
+            "finally:\n    print(*sys.modules, file=sys.stderr)"
+        )
+    assert said.status == 0, said.err
+    loaded = set(said.err.split())
+    assert "monitor.polling.wait" in loaded
+    assert not {"pydantic", "cryptography", "dns.asyncresolver", "rich", "sqlite3"} & loaded
 
 
 async def test_several_good_looks_in_a_row_are_so_many_looks() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from alerting.finding_types import FINDING_TYPES, OFFLINE, RECEIVER_FAILING
 from alerting.model import NOT_CHECKED, AlertKey, Cause
 from alerting.trouble_groups import MAJORITY, MIN_GROUP, Shape, TroubleGroups
+from checks.common.transfer_tree import upstreams_of
 from checks.model import Zone
 from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, Impact, Scope
 from checks.model.zone_table import ZoneTable
@@ -84,14 +85,9 @@ class DependencyGraph:
         return self.zones.get(zone)
 
     def upstreams(self, zone: str, server: str) -> tuple[str, ...]:
-        """Where a server gets the zone from: its upstream, else the zone's primary; () for the primary itself."""
+        """Where a server gets the zone from; () for the primary itself, and where nothing is known of the zone."""
         known = self.template(zone)
-        if known is None or known.primary == server:
-            return ()
-        entry = known.server(server)
-        if entry is not None and entry.upstream:
-            return tuple(name for name in entry.upstream if name != server)
-        return (known.primary,) if known.primary else ()
+        return () if known is None else upstreams_of(known, server)
 
 
 def family(code: str) -> str:

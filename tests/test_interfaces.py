@@ -163,12 +163,14 @@ async def test_every_key_of_the_json_is_described_and_no_other() -> None:
             ("An address of a zone", "addresses"),
             ("A finding of a zone", "findings"),
             ("A check of a zone", "checks"),
+            ("A hop of the transfer tree", "tree"),
         ):
             for each in zone[key]:
                 agrees("api.md", heading, each)
         if zone["last_notify"]:
             agrees("api.md", "A NOTIFY", zone["last_notify"])
     assert any(zone["findings"] for zone in zones)
+    assert any(zone["tree"] for zone in zones)
     assert any(zone["last_notify"] for zone in zones)
     for each in servers:
         agrees("api.md", "A server", each)

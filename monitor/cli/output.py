@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from monitor.cli.zone_check.check_zone import ZoneReport
 from monitor.probe.message import names
 from monitor.state.status import AddressStatus
 from monitor.web.api_schema import zone_data
+from monitor.web.tree_view import tree_lines
 
 COLORS = {"in-sync": "green", "propagating": "cyan", "unknown": "yellow"}
 SEVERITY_COLORS = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -38,6 +40,8 @@ def table(report: ZoneReport) -> None:
     say(heading(report), "bold")
     for line in servers(report, console.width if console.is_terminal else None):
         console.print(line)
+    for hop in tree_lines(report.status.tree, last_look(report)):
+        say(hop)
     for problem in report.notes:
         say(f"note: {problem}", "yellow")
     if not report.status.addresses:
@@ -139,10 +143,8 @@ def lag_text(report: ZoneReport, address: AddressStatus) -> str:
 
 def as_data(report: ZoneReport) -> dict[str, Any]:
     """As in the API's /api/v1/zones/{zone}, with what only a one-shot look knows beside it."""
-    at = max((r.at for polls in report.looks for r in polls), default=report.status.since)
-    assert at is not None  # noqa: S101 - a status that was just drawn has a time
     return {
-        **zone_data(report.status, at),
+        **zone_data(report.status, last_look(report)),
         "health": str(report.health),
         "looks": len(report.looks),
         "memory": report.memory or None,
@@ -151,3 +153,10 @@ def as_data(report: ZoneReport) -> dict[str, Any]:
         "unknown": list(report.unknown),
         "problems": list(report.notes),
     }
+
+
+def last_look(report: ZoneReport) -> datetime:
+    """When the last look ended, or the status was drawn where nobody was asked."""
+    at = max((r.at for polls in report.looks for r in polls), default=report.status.since)
+    assert at is not None  # noqa: S101 - a status that was just drawn has a time
+    return at

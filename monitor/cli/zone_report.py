@@ -7,8 +7,9 @@ from alerting.routing import route
 from checks.common.text import enumerated, format_duration, one_line, truncate
 from checks.model import Finding, Observation
 from checks.model.finding_type import Severity
-from monitor.cli.output import heading
+from monitor.cli.output import heading, last_look
 from monitor.cli.zone_check.check_zone import ZoneReport
+from monitor.web.tree_view import tree_lines
 
 
 def zone_text(report: ZoneReport) -> str:
@@ -27,6 +28,10 @@ def _zone_lines(report: ZoneReport) -> Iterator[str]:
             yield from [f"  {observation_text(seen)}" for seen in poll.seen] or ["  nothing was asked"]
             if number == len(report.looks):
                 yield from (f"  → {text}" for text in check_text(report, poll.check))
+    if lines := list(tree_lines(report.status.tree, last_look(report))):
+        yield ""
+        yield from lines
+        yield ""
     for sentence in report.offline_families:
         yield f"not judged: {sentence}"
     for why in report.unknown:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from alerting.model import Alert, Incident
 from alerting.outbox import ReceiverStatus
+from checks.common.transfer_tree import TransferHop
 from checks.model import Address, Cadences, Health
 from checks.model.finding_type import Severity
 from monitor.state.level import Level
@@ -80,6 +81,8 @@ class ZoneStatus:
     """The latest NOTIFY that a server of the zone sent here, since the service started."""
     signer: str | None = None
     """Who signs what the primary has."""
+    tree: tuple[TransferHop, ...] = ()
+    """Who has the zone from whom, each below that one; () where it is not known."""
 
     @property
     def reference_serial(self) -> int | None:

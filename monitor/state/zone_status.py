@@ -6,12 +6,12 @@ from datetime import datetime
 
 from alerting.incident_lines import current
 from alerting.model import NOT_CHECKED, Alert, Phase
+from checks.common.transfer_tree import transfer_tree, waiting_since
 from checks.model import Cadences, CheckResult, Finding, Health, Zone
 from checks.model.finding_type import Severity
 from checks.reachable import Reachable
 from checks.replication_state import replication_state
 from checks.zone_state.model import SERIAL_CHECK, AddressState, ZoneState
-from checks.zone_state.update import behind_since, unsigned
 from monitor.probe.message.names import unicode
 from monitor.state.level import UNKNOWN_STATE
 from monitor.state.status import AddressStatus, CheckStatus, ZoneStatus
@@ -53,6 +53,7 @@ def zone_status(
         soa_timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
         since=since if since is not None else bad_since(health, alerts, now),
         cadences=cadences,
+        tree=transfer_tree(zone, zone_state) if zone_state else (),
     )
 
 
@@ -130,14 +131,6 @@ def bad_since(health: Health, alerts: Iterable[Alert], now: datetime) -> datetim
     return min([now, *(a.began for a in alerts if is_failing(a.severity, a.key.code))])
 
 
-def _behind_since(zone: Zone, zone_state: ZoneState, standing: AddressState) -> datetime | None:
-    """Since when there is something newer than it serves; of the zone's signer, something that it has not signed."""
-    behind = behind_since(zone_state, standing.server, standing.address)
-    if behind is None and standing.server == zone.signer and (waiting := unsigned(zone, zone_state)) is not None:
-        return waiting.versions[0].seen
-    return behind
-
-
 def addresses(
     zone: Zone, zone_state: ZoneState | None, results: Mapping[str, CheckResult], unheard: str = UNKNOWN_STATE
 ) -> tuple[AddressStatus, ...]:
@@ -185,7 +178,7 @@ def address_status(
         outcome=standing.outcome,
         rtt=standing.rtt,
         since=standing.changed,
-        behind_since=_behind_since(zone, zone_state, standing) if answering else None,
+        behind_since=waiting_since(zone, zone_state, standing) if answering else None,
         checked_at=standing.checked_at,
         expires=standing.expires,
         estimated=standing.estimated,

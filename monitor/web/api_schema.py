@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from alerting.model import Alert
+from checks.common.transfer_tree import TransferHop
 from monitor.config.low_caps import LowCap
 from monitor.state.level import HEALTH_OF_LEVEL
 from monitor.state.notifies import Notify
@@ -48,6 +49,19 @@ def zone_data(zone: ZoneStatus, now: datetime) -> Json:
         ],
         "cadence_seconds": {check: every.total_seconds() or None for check, every in zone.cadences},
         "last_notify": _notify(zone.last_notify) if zone.last_notify else None,
+        "tree": [_hop(hop, now) for hop in zone.tree],
+    }
+
+
+def _hop(hop: TransferHop, now: datetime) -> Json:
+    lag = (now - hop.behind_since).total_seconds() if hop.behind_since is not None else 0
+    return {
+        "server": hop.server,
+        "upstreams": list(hop.upstreams),
+        "hop": hop.depth,
+        "serves": hop.answers,
+        "lag_seconds": max(0, round(lag)) if hop.answers or hop.behind_since is not None else None,
+        "waits_for": hop.waits_for,
     }
 
 

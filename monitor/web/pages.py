@@ -23,6 +23,7 @@ from monitor.web.propagation_view import PropagationRow, propagation_rows
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.sweep_view import sweep_rows
 from monitor.web.templating import Renderer
+from monitor.web.tree_view import tree_rows
 from monitor.web.view_models import (
     check_rows,
     find_servers,
@@ -104,6 +105,7 @@ class Pages:
             addresses=[(zone, address) for address in zone.addresses],
             findings=finding_views(zone),
             checks=check_rows(zone),
+            tree=tree_rows(zone.tree, now),
             chart=chart,
             chosen=chosen,
             spans=list(SPANS),

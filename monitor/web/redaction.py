@@ -8,6 +8,7 @@ from functools import partial
 
 from alerting.finding_types import FINDING_TYPES
 from alerting.model import Alert, Incident, IncidentFinding
+from checks.common.transfer_tree import TransferHop
 from checks.model import Address
 from checks.zone_state.model import Propagation
 from monitor.probe.server_series import OTHER
@@ -149,6 +150,7 @@ def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:
         primary=zone.primary if zone.primary in redaction.visible else None,
         last_notify=_notify(zone, redaction),
         signer=zone.signer if zone.signer in redaction.visible else None,
+        tree=_tree(zone, redaction),
         checks=tuple(replace(check, reason="") if redaction.covers(check.reason) else check for check in zone.checks),
     )
 
@@ -157,6 +159,12 @@ def _notify(zone: ZoneStatus, redaction: Redaction) -> Notify | None:
     """Without the address that it came from: that may be one a server is not asked at."""
     notify = zone.last_notify
     return replace(notify, host="") if notify is not None and notify.server in redaction.visible else None
+
+
+def _tree(zone: ZoneStatus, redaction: Redaction) -> tuple[TransferHop, ...]:
+    """Only where nobody in it is hidden: what is above and below such a server would tell of it."""
+    named = {name for hop in zone.tree for name in (hop.server, *hop.upstreams)}
+    return zone.tree if named <= redaction.visible else ()
 
 
 def _finding(finding: Alert, redaction: Redaction) -> Alert | None:

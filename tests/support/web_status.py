@@ -13,6 +13,7 @@ from alerting.finding_types import FINDING_TYPES
 from alerting.model import Alert, AlertKey, Cause, Incident, IncidentFinding, Phase, Secret
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
+from checks.common.transfer_tree import TransferHop
 from checks.model import Address, Health, Observation, Outcome
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
@@ -58,6 +59,14 @@ SERVERS: Mapping[str, tuple[Address, ...]] = {
 SERIAL = 2026112007
 OVERDUE = "ns2 serves 2026112006, behind 2026112007 for 1 h 20 min"
 TTL_DIFFERS = f"www A: 300 at ns1, 600 at {HIDDEN}"
+
+
+TREE = (
+    TransferHop("ns3.anycast.example.net", (), 0, answers=True),
+    TransferHop("ns2", ("ns3.anycast.example.net",), 1, answers=True, behind_since=NOW - timedelta(minutes=41)),
+    TransferHop("ns1", ("ns2",), 2, answers=True, behind_since=NOW - timedelta(minutes=41), waits_for="ns2"),
+)
+"""Of example.com while it is troubled."""
 
 
 def ago(**span: float) -> datetime:
@@ -194,7 +203,7 @@ def troubled() -> Status:
         zones["example.com."], "ns2", serial=SERIAL - 1, state="overdue", behind_since=ago(hours=1, minutes=20)
     )
     zones["example.com."] = bad(
-        late,
+        replace(late, tree=TREE),
         finding("serial-overdue", OVERDUE, "ns2", SERVERS["ns2"][0]),
         finding("serial-overdue", OVERDUE, "ns2", SERVERS["ns2"][1]),
         finding("ttl-differs", TTL_DIFFERS, "ns1", phase=Phase.PENDING, check="records"),
@@ -392,6 +401,7 @@ def leaky() -> Status:
         checks=(CheckStatus("transfer", seen.at, Health.UNKNOWN, f"{HIDDEN} gave no serial"),),
         reference_serials={"": 7, "of-the-hidden": 8},
         signer=HIDDEN,
+        tree=(TransferHop(HIDDEN, (), 0, answers=True), TransferHop("ns1", (HIDDEN,), 1, answers=True)),
         last_notify=Notify(seen.at, HIDDEN, HIDDEN_ADDRESS),
     )
     notify = Notify(seen.at, "ns1", HIDDEN_ADDRESS)

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field, replace
 
 from checks.common.arrival import Look, serial_text
 from checks.common.serial import newest
+from checks.common.text import enumerated
 from checks.model import Address, Zone
 from checks.model.awaited import Awaited
 from checks.zone_state.connectivity import ServerAddress
 
 MAX_NSIDS = 8
 """Machines of an address that are told."""
+
+MAX_TOLD = 8
+"""Servers, or addresses, that a mistake is told with."""
 
 NOT_LOOKED = Look(False, "has not answered yet")
 
@@ -81,6 +85,19 @@ class WaitProgress:
         return any(groups.count(one.group) > 1 for one in self.chosen)
 
     @property
+    def counted_apart(self) -> str | None:
+        """Why one serial cannot be waited for at all the chosen: those of several groups say nothing of each other."""
+        if self.awaited.serial is None:
+            return None
+        groups: dict[str, dict[str, None]] = {}
+        for one in self.chosen:
+            groups.setdefault(one.group, {})[one.server] = None
+        if len(groups) < 2:
+            return None
+        who = "; ".join(enumerated(servers, most=MAX_TOLD) for servers in groups.values())
+        return f"no one serial can be waited for at servers that count apart ({who})"
+
+    @property
     def served(self) -> int | None:
         """The one serial that all are to serve, where that is what is waited for."""
         serials = set(self.references.values())
@@ -147,13 +164,15 @@ def choose(zone: Zone, servers: Iterable[str] = (), addresses: Iterable[Address]
     """
     wanted, places = tuple(servers), tuple(addresses)
     known = {server.name: server for server in zone.servers}
-    there = {address for _, address in zone.server_addresses()}
+    there = dict.fromkeys(address for _, address in zone.server_addresses())
     for name in wanted:
         if name not in known:
-            raise LookupError(f"{name} is not a server of {zone.name}; they are {', '.join(known) or 'none'}")
+            known_names = enumerated(known, most=MAX_TOLD) or "none"
+            raise LookupError(f"{name} is not a server of {zone.name}; they are {known_names}")
     for address in places:
         if address not in there:
-            raise LookupError(f"{address} is not an address of a server of {zone.name}")
+            known_ones = enumerated(map(str, there), most=MAX_TOLD) or "none"
+            raise LookupError(f"{address} is not an address of a server of {zone.name}; they are {known_ones}")
     return [
         (server.name, address)
         for server, address in zone.server_addresses()

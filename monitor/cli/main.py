@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ MODULES: Mapping[str, str] = MappingProxyType({"notify-test": "send_test"})
 
 EPILOG = "Exit status: 0 fine, 1 a problem was found, 2 wrong usage, 78 wrong configuration."
 INTERRUPTED = 130
+STDERR = 2
 
 
 class Commands(click.Group):
@@ -92,6 +94,7 @@ def soawatch() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command and end with its status. stdout is the result, stderr everything else."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a terminal may not know "ü" or "≥"
     arguments = sys.argv[1:] if argv is None else argv
@@ -144,6 +147,16 @@ def _run(arguments: list[str], begun: float) -> Any:
     returned = soawatch.main(arguments, prog_name="soawatch", standalone_mode=False, obj=begun)
     sys.stdout.flush()
     return returned
+
+
+def _open_closed_streams() -> None:
+    """Let what was closed before we began lead nowhere: else a socket would get its descriptor, and what is printed."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        continue
+    os.close(descriptor)
+    nowhere = Path(os.devnull)
+    sys.stdout = sys.stdout or nowhere.open("w")
+    sys.stderr = sys.stderr or nowhere.open("w")
 
 
 def _drop_unwritten() -> None:

@@ -42,6 +42,8 @@ def read_wait(zone: Zone, body: bytes) -> tuple[WaitProgress, float]:
     if not chosen:
         raise InvalidValue("no address is left to wait for")
     progress = WaitProgress.begin(zone, wanted, chosen, read.get("looks", 1))
+    if progress.counted_apart:
+        raise InvalidValue(f"{progress.counted_apart}: name in servers those who count alike, or give records")
     if not progress.comparable:
         raise InvalidValue("one address alone always serves the same version as itself: give a serial or records")
     return progress, read.get("timeout", DEFAULT_TIMEOUT)

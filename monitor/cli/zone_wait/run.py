@@ -35,6 +35,9 @@ async def wait_for(order: WaitOrder, reporter: Reporter, longest_pause: float, t
     except TimeoutError:
         raise Failure(f"the resolver has not said within {timeout:g} s where the servers are") from None
     prober = DnsClient(target.config.probe, target.config.keys, now)
+    if asyncio.get_running_loop().time() >= end:
+        await prober.close()
+        raise Failure(f"the {timeout:g} s were over before anybody could be asked: reading what to ask took them")
     wait = Wait(target.progress, prober, reporter.tell, longest_pause=longest_pause)
     try:
         reporter.begin(target)

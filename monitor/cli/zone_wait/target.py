@@ -78,6 +78,8 @@ def _progress(order: WaitOrder, zone: Zone, wanted: Awaited, *, named: bool) -> 
     if not chosen:
         raise Failure(f"none of the addresses of {show(zone.name)} that could be waited for is chosen", 2)
     progress = WaitProgress.begin(zone, wanted, chosen, order.looks)
+    if progress.counted_apart:
+        raise Failure(f"{progress.counted_apart}: choose by --server those who count alike, or wait for a --record", 2)
     if not progress.comparable:
         raise Failure("one address alone always serves the same version as itself: say --serial or --record", 2)
     return progress

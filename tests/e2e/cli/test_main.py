@@ -145,6 +145,25 @@ async def test_whatever_cannot_be_written_is_told_by_the_status(command: tuple[s
     assert (status, err) == (1, b"soawatch: [Errno 28] No space left on device\n")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("command", "status"), [
+    (("explain", "serial-late"), 0),
+    (("check", "a.example", "--server", "x=127.0.0.1:1", "--moment", "0.1"), 1),
+    (("check", "a.example", "--server", "x=127.0.0.1:1", "--moment", "0.1", "--nagios"), 2),
+    (("wait", "a.example", "--server", "x=127.0.0.1:1", "--serial", "1", "--timeout", "0.5"), 1),
+    (("no-such-command",), 2),
+])  # fmt: skip
+async def test_streams_that_are_closed_change_no_status(command: tuple[str, ...], status: int, closed: str) -> None:
+    """As cron jobs and daemons start programs. What is printed goes nowhere, and into no socket."""
+    closing = await asyncio.create_subprocess_exec(
+        "bash", "-c", f'"$@" {closed}', "bash", sys.executable, "-m", "monitor", *command,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=SPOKEN,
+    )  # fmt: skip
+    _, err = await closing.communicate()
+    assert closing.returncode == status
+    assert b"Traceback" not in err
+
+
 async def into(place: str, *arguments: str, env: dict[str, str]) -> tuple[int | None, bytes]:
     """``soawatch arguments`` with its result going to this place: the status, and what it said on stderr."""
     with Path(place).open("w") as out:

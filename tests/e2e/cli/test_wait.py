@@ -12,6 +12,10 @@ import dns.message
 import dns.rcode
 import pytest
 
+from monitor.cli.errors import Failure
+from monitor.cli.zone_wait.output import reporter
+from monitor.cli.zone_wait.run import wait_for
+from monitor.cli.zone_wait.target import WaitOrder
 from monitor.pair.pair import Pair
 from tests.support import nameserver
 from tests.support.nameserver import SERIAL, Asked, Nameserver, good, name, opt, reply, rr, soa
@@ -369,7 +373,7 @@ async def test_the_servers_of_an_ns_set_and_a_choice_of_them(pair: Pair, tmp_pat
         assert [one["server"] for one in events(said)[-1]["addresses"]] == ["ns1.pair.example"]  # type: ignore[attr-defined]
         said = await say("wait", ZONE, "-c", path, "--server", "ns3")
         assert said.status == 2
-        assert "ns3 is not a server of pair.example.; they are ns1.pair.example, ns2.pair.example" in said.err
+        assert "ns3 is not a server of pair.example.; they are ns1.pair.example and ns2.pair.example" in said.err
 
 
 async def test_the_zone_that_a_name_is_in(pair: Pair, tmp_path: Path) -> None:
@@ -415,6 +419,23 @@ async def test_a_zone_of_the_configuration_has_its_primary_from_there(pair: Pair
 
 
 # --- how it looks ---
+
+
+async def test_a_serial_is_not_waited_for_across_a_signer(pair: Pair, tmp_path: Path) -> None:
+    """A newer one of the signer's may well be without the change."""
+    path = pair.write(tmp_path)
+    path.write_text(path.read_text().replace('primary = "ns1"\n', 'primary = "ns1"\nsigner = "ns2"\n'))
+    said = await say("wait", ZONE, "-c", path, "--serial", "1")
+    assert (said.status, said.out) == (2, "")
+    assert "no one serial can be waited for at servers that count apart (ns1; ns2): choose by --server" in said.err
+    for more in ("--serial", "1", "--server", "ns2"), ("--record", "www A"):
+        assert (await say("wait", ZONE, "-c", path, *more)).status == 0
+
+
+async def test_a_time_that_is_over_before_anybody_is_asked_accuses_nobody() -> None:
+    order = WaitOrder("example.com", serial="1", servers=("ns1=127.0.0.1:1",))
+    with pytest.raises(Failure, match=r"^the 0 s were over before anybody could be asked: "):
+        await wait_for(order, reporter(0.0, quiet=True, as_json=False), 5.0, 0.0)
 
 
 async def test_on_a_terminal_a_table_changes_in_place(pair: Pair) -> None:

@@ -24,6 +24,7 @@ def serves(serial: int, *nsids: str) -> Look:
     return Look(True, f"serves {serial}", serial, nsids)
 
 
+SIGNED = (("signer", "192.0.2.2"), ("ns1", "192.0.2.3"))
 BAD = Look(False, "does not answer")
 LATE = Look(False, "serves 9, older than 10", 9)
 
@@ -167,17 +168,31 @@ def test_one_address_alone_is_nothing_to_compare_with(
     assert begin(awaited, *chosen).comparable is comparable
 
 
+def test_no_one_serial_is_waited_for_at_servers_that_count_apart() -> None:
+    """Behind a signer, or at another provider: what is newer there may be without the change."""
+    apart = zone(server("origin", "192.0.2.1"), *(server(name, ip, group="signed") for name, ip in SIGNED))
+    assert begin(SERIAL, of=apart).counted_apart == (
+        "no one serial can be waited for at servers that count apart (origin; signer and ns1)"
+    )
+    assert begin(SERIAL, "signer", "ns1", of=apart).counted_apart is None
+    assert begin(SERIAL, "origin", of=apart).counted_apart is None
+    assert begin(SAME, of=apart).counted_apart is None
+    assert begin(Awaited(None, (record(Presence.CONTAINS),)), of=apart).counted_apart is None
+    assert begin(Awaited(10, (record(Presence.CONTAINS),)), of=apart).counted_apart is not None
+
+
 def test_choosing() -> None:
     many = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2"))
     assert len(choose(many)) == 3
     assert choose(many, ["ns1"], [Address("2001:db8::1")]) == [("ns1", Address("2001:db8::1"))]
     assert choose(many, ["ns2"], [Address("2001:db8::1")]) == []
-    with pytest.raises(LookupError, match=r"ns9 is not a server of example.com.; they are ns1, ns2"):
+    with pytest.raises(LookupError, match=r"ns9 is not a server of example.com.; they are ns1 and ns2"):
         choose(many, ["ns9"])
-    with pytest.raises(LookupError, match=r"192.0.2.9 is not an address of a server of example.com."):
+    with pytest.raises(LookupError, match=r"192.0.2.9 is .*; they are 192.0.2.1, 2001:db8::1 and 192.0.2.2"):
         choose(many, (), [Address("192.0.2.9")])
-    with pytest.raises(LookupError, match="they are none"):
-        choose(Zone("example.com."), ["ns1"])
+    for names, addresses in (["ns1"], []), ([], [Address("192.0.2.9")]):
+        with pytest.raises(LookupError, match="they are none"):
+            choose(Zone("example.com."), names, addresses)
 
 
 def record(presence: Presence, *rdata: str, name: str = "www") -> AwaitedRecord:

@@ -40,7 +40,7 @@ def build(context: WebContext) -> Starlette:
     app = Starlette(
         routes=[
             *Pages(context, snapshot, renderer).routes(),
-            Route("/api/v1/zones/{zone:path}/wait", Waits(context, snapshot), methods=["POST"]),
+            Route("/api/v1/zones/{zone:path}/wait", Waits(context, snapshot), methods=["GET", "POST"]),
             *Api(context, snapshot).routes(),
             Route("/metrics", MetricsEndpoint(context, snapshot).serve),
             Route("/events", Events(context)),

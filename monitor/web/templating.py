@@ -25,7 +25,7 @@ SENTENCES: Mapping[int, str] = {
     401: "This page asks for the token.",
     404: "There is nothing here.",
     405: "Only GET and HEAD are answered here.",
-    413: "Nothing is taken in here.",
+    413: "More was sent than is taken in here.",
     421: "This is not reached by that name: use an address or localhost, or set url in [service].",
     429: "Too many wrong tokens: the next is not looked at before a few seconds have passed.",
     500: "Something went wrong here; the log says what.",

@@ -36,7 +36,8 @@ def read_wait(zone: Zone, body: bytes) -> tuple[WaitProgress, float]:
         exact=read.get("exact", False),
     )
     try:
-        chosen = choose(zone, read.get("servers", ()), map(address, read.get("addresses", ())))
+        servers = [name.lower().removesuffix(".") for name in read.get("servers", ())]
+        chosen = choose(zone, servers, map(address, read.get("addresses", ())))
     except LookupError as error:
         raise InvalidValue(str(error.args[0])) from None
     if not chosen:

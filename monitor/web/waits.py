@@ -38,6 +38,8 @@ class Waits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        if request.method != "POST":
+            raise HTTPException(405, "a wait is asked for by POST", {"Allow": "POST"})
         zone = self._zone(request)
         try:
             progress, timeout = read_wait(zone, await request.body())
@@ -65,6 +67,8 @@ class Waits:
             raise HTTPException(401, headers={"WWW-Authenticate": 'Bearer realm="soawatch"'})
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise HTTPException(415, "the body has to be of the type application/json")
+        if request.query_params:
+            raise HTTPException(400, "what is waited for, and for how long, is said in the body, not in the URL")
         status = self._snapshot.zone(View.WHOLE, request.path_params["zone"])
         zone = self._context.waits.zone(status.name) if status is not None else None
         if zone is None:

@@ -53,7 +53,7 @@ async def test_all_of_it_may_be_left_out(body: Any) -> None:
 
 
 async def test_who_is_chosen_and_the_primary_for_its_serial() -> None:
-    answer = await post({"servers": ["ns1"], "addresses": ["192.0.2.1"]})
+    answer = await post({"servers": ["NS1."], "addresses": ["192.0.2.1"]})
     end = events_of(answer.text)[-1]
     chosen = {(one["server"], one["address"]) for one in end["addresses"] if one["is_chosen"]}
     assert chosen == {("ns1", "192.0.2.1")}
@@ -158,13 +158,19 @@ async def test_a_form_of_another_site_is_refused(kind: str) -> None:
 
 async def test_other_methods_and_bodies_are_refused() -> None:
     async with client(await waiting_stage(served=SERIAL)) as http:
-        assert (await http.get(PATH)).status_code == 404
+        read = await http.get(PATH)
+        assert (read.status_code, read.headers["Allow"]) == (405, "POST")
+        assert "asked for by POST" in read.text
+        in_url = await http.post(f"{PATH}?timeout=1", json={"serial": SERIAL})
+        assert in_url.status_code == 400
+        assert "is said in the body" in in_url.text
         for method in ("PUT", "DELETE", "PATCH"):
             assert (await http.request(method, PATH)).status_code == 405
         assert (await http.post("/api/v1/zones/example.com", json={})).status_code == 405
         assert (await http.post("/api/v1/zones/wait", json={})).status_code == 405
         long = {"records": ["www TXT " + "x" * MAX_WAIT_SIZE]}
-        assert (await http.post(PATH, json=long)).status_code == 413
+        too_long = await http.post(PATH, json=long)
+        assert (too_long.status_code, too_long.json()["error"]) == (413, "More was sent than is taken in here.")
         assert (await http.request("GET", PATH, json={})).status_code == 413
 
 

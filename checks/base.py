@@ -11,6 +11,7 @@ from checks.model import (
     Inconclusive,
     Observation,
     Query,
+    RememberedRecords,
     SignatureEnd,
     Transport,
     Zone,
@@ -33,6 +34,10 @@ class StandingQuestion:
     def is_for_soa(self, zone: Zone) -> bool:
         """Whether it is the question that soa-serial asks of the zone: for its SOA, over UDP."""
         return self == StandingQuestion(zone.name, "SOA")
+
+
+Statement = Finding | Inconclusive | SignatureEnd | RememberedRecords
+"""What a check may say of a poll."""
 
 
 class Check(Protocol):
@@ -58,10 +63,10 @@ class Check(Protocol):
         """What it still wants to know; called again with what has been seen until it wants nothing more."""
         ...
 
-    def evaluate(
-        self, zone: Zone, poll: ZonePoll, zone_state: ZoneState
-    ) -> Iterable[Finding | Inconclusive | SignatureEnd]:
-        """What the answers mean. Raises CheckInconclusive when nothing can be said of the whole zone."""
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Statement]:
+        """What the answers mean, and what is to be remembered of them. Raises CheckInconclusive when nothing can be
+        said of the whole zone.
+        """
         ...
 
 

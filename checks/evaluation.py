@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from checks.base import Check
+from checks.base import Check, Statement
 from checks.model import (
     CheckInconclusive,
     CheckResult,
     Finding,
     Health,
     Inconclusive,
+    RememberedRecords,
     SignatureEnd,
     Zone,
     ZonePoll,
@@ -25,20 +26,27 @@ def run_check(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -
     when every address that was asked is inconclusive as a whole, or when the check itself failed: a defect in a
     check accuses no server, and its ``reason`` begins with "check failed".
     """
+    said: list[Statement] = []
     try:
-        said = tuple(check.evaluate(zone, poll, zone_state))
+        said.extend(check.evaluate(zone, poll, zone_state))
     except CheckInconclusive as undecided:
-        return _unknown(check, zone, poll, str(undecided) or "undecided")
+        return replace(_unknown(check, zone, poll, str(undecided) or "undecided"), remembered=_remembered(said))
     except Exception as defect:  # noqa: BLE001 - the one place where a defect in a check is contained
         return replace(_unknown(check, zone, poll, f"check failed: {type(defect).__name__}: {defect}"), failed=True)
     findings = tuple(sorted(_distinct(one for one in said if isinstance(one, Finding)), key=_place))
     unsure = tuple(dict.fromkeys(one for one in said if isinstance(one, Inconclusive)))
     if not findings and _nothing_decided(poll, unsure):
         why = unsure[0].reason if unsure else "nothing was asked"
-        return _unknown(check, zone, poll, why, unsure)
+        return replace(_unknown(check, zone, poll, why, unsure), remembered=_remembered(said))
     health = Health.BAD if findings else Health.GOOD
     ends = tuple(one for one in said if isinstance(one, SignatureEnd))
-    return CheckResult(zone.name, check.name, poll.at, health, findings, unsure, ends=ends)
+    return CheckResult(
+        zone.name, check.name, poll.at, health, findings, unsure, ends=ends, remembered=_remembered(said)
+    )
+
+
+def _remembered(said: Iterable[Statement]) -> RememberedRecords | None:
+    return next((one for one in said if isinstance(one, RememberedRecords)), None)
 
 
 def _unknown(check: Check, zone: Zone, poll: ZonePoll, why: str, unsure: tuple[Inconclusive, ...] = ()) -> CheckResult:

@@ -1,16 +1,15 @@
-"""The check records: chosen records are the same on all servers, and what they are expected to be."""
+"""The check records: records are the same on all servers, and chosen ones what they are expected to be."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
-from checks.base import StandingQuestion
+from checks.base import StandingQuestion, Statement
 from checks.common.rrset_compare import (
     MACHINES,
     PROPAGATING,
     AddressCopy,
-    Difference,
     copies,
     differences,
     late,
@@ -19,36 +18,64 @@ from checks.common.rrset_compare import (
     reference_copies,
 )
 from checks.common.text import enumerated, truncate
-from checks.model import CheckInconclusive, Finding, Inconclusive, Observation, Query, WantedRecord, Zone, ZonePoll
+from checks.common.unbumped import UNBUMPED, Edit, find_edit, remember
+from checks.model import (
+    CheckInconclusive,
+    Finding,
+    Inconclusive,
+    Observation,
+    Query,
+    RememberedRecords,
+    WantedRecord,
+    Zone,
+    ZonePoll,
+)
 from checks.model.finding_type import RECORDS, FindingType, Severity
+from checks.model.wanted import DEFAULT_RECORDS, absolutise_records
 from checks.zone_state.model import ZoneState
 
 RECORDS_DIFFER = FindingType(
-    "record-differs", Severity.WARNING, "A chosen record is not the same on all servers",
+    "record-differs", Severity.WARNING, "A compared record is not the same on all servers",
     family=RECORDS, transient=True,
 )  # fmt: skip
 UNEXPECTED = FindingType(
     "record-unexpected", Severity.CRITICAL, "A chosen record is not what it is expected to be", family=RECORDS
 )
 CONTENT_DIFFERS = FindingType(
-    "content-differs", Severity.CRITICAL, "Equal serials, but a chosen record differs", family=RECORDS, transient=True
+    "content-differs", Severity.CRITICAL, "Equal serials, but a record differs", family=RECORDS, transient=True
 )
 TTL_DIFFERS = FindingType(
-    "ttl-differs", Severity.INFO, "A chosen record has other TTLs on some servers", of_content=True, transient=True
+    "ttl-differs", Severity.INFO, "A compared record has other TTLs on some servers", of_content=True, transient=True
 )
-FINDINGS = (RECORDS_DIFFER, UNEXPECTED, CONTENT_DIFFERS, TTL_DIFFERS)
+FINDINGS = (UNBUMPED, RECORDS_DIFFER, UNEXPECTED, CONTENT_DIFFERS, TTL_DIFFERS)
+
+
+NEW = "a difference that is new: another look is to show that it stays"
+
+STABLE = timedelta(hours=1)
+"""A difference between groups that nobody has asked to be told of has stood for so long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Objective: every chosen RRset is the same at every address, in canonical form (RFC 4034 section 6).
+    """Objective: every chosen RRset is the same at every address, in canonical form (RFC 4034 section 6). Where nobody
+    has chosen, that is the default list: A, AAAA, MX, TXT and CAA of the zone itself, A and AAAA of ``www``. What is
+    nowhere is the same everywhere.
 
-    Steps: 1. Ask every address for the SOA. 2. Ask those that serve a version for the records. 3. Ask them for
-    the SOA again; if the serial or the machine (NSID) changed meanwhile the address is unsure. 4. Compare addresses
-    with the primary, or with most, within each group; then groups with each other, by content alone. What is
-    off its group's reference and within max_lag is propagating, and unsure. 5. Compare with what is expected.
+    Steps: 1. Ask every address for the SOA. 2. Ask those that serve a version for the records; three times for what
+    is not the same everywhere. 3. Ask them for the SOA again; if the serial or the machine (NSID) changed meanwhile the
+    address is unsure. 4. Compare addresses with the primary, or with most, within each group; then groups with each
+    other, by content alone. What is off its group's reference and within max_lag is propagating, and unsure. 5. Who
+    still has what all had when they last agreed, on the serial that they had it on, has not changed: it is the others
+    who were edited, if these are the primary, or the signer, or one server where neither is named. 6. Compare with
+    what is expected.
+
+    Of the default list a difference is told if it is there at two looks in a row, on the same serials; between groups
+    if it has stayed for an hour; not if an address answers now this, now that, or with TTLs that run down, on one
+    serial, nor for a week after; and not of an address that is late.
 
     =================  =====================================================================================
+    serial-unbumped    the records of one server have changed, and its serial has not
     content-differs    same group and serial, another content: a transfer or an edit went wrong
     record-differs     another content on another version, beyond max_lag; or in another group
     record-unexpected  not the values the configuration expects
@@ -63,22 +90,30 @@ class Records:
 
     def applies(self, zone: Zone) -> bool:
         places = sum(len(server.addresses) for server in zone.servers)
-        wanted = _wanted(zone)
+        wanted = compared_records(zone)
         return bool(wanted) and (places > 1 or (places == 1 and any(record.expect is not None for record in wanted)))
 
     def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
-        wanted = (StandingQuestion(record.name, record.type) for record in _wanted(zone))
+        wanted = (StandingQuestion(record.name, record.type) for record in compared_records(zone))
         return (StandingQuestion(zone.name, "SOA"), *wanted)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
-        return record_queries(zone, _wanted(zone), seen)
+        return record_queries(zone, compared_records(zone), seen, repeat=True)
 
-    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
-        wanted = _wanted(zone)
-        every = copies(zone, wanted, poll)
-        said: list[Finding | Inconclusive] = []
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Statement]:
+        wanted = compared_records(zone)
+        every, before = copies(zone, wanted, poll), poll.remembered or RememberedRecords()
+        now = remember(zone, every, wanted, before, poll.at)
+        yield now
+        edit = find_edit(zone, every, wanted, before, now)
+        if edit is not None and zone.default_records:
+            edit = edit.of(tuple(one for one in edit.records if _stays(now, one, poll.at, timedelta(0))))
+        said: list[Finding | Inconclusive] = list(edit.findings()) if edit is not None else []
         for record in wanted:
-            said.extend(_compared(zone, zone_state, every, record, poll))
+            if zone.default_records and now.varies(str(record)):
+                continue
+            compared = _compared(zone, zone_state, every, record, poll, now)
+            said.extend(one for one in compared if not _is_explained(one, edit, record))
             said.extend(_expected(zone, zone_state, every, record, poll))
             if record.ttl:
                 said.extend(_ttls(zone, zone_state, every, record))
@@ -89,8 +124,10 @@ class Records:
         yield from said
 
 
-def _wanted(zone: Zone) -> tuple[WantedRecord, ...]:
-    """The SOA itself is the business of soa-serial and soa-fields."""
+def compared_records(zone: Zone) -> tuple[WantedRecord, ...]:
+    """Those that are chosen, or the default list. The SOA itself is the business of soa-serial and soa-fields."""
+    if zone.default_records:
+        return absolutise_records(DEFAULT_RECORDS, zone.name)
     return tuple(record for record in zone.records if record.type != "SOA")
 
 
@@ -103,15 +140,34 @@ def _decided(every: list[AddressCopy], wanted: tuple[WantedRecord, ...], said: l
     )
 
 
+def _is_explained(one: Finding | Inconclusive, edit: Edit | None, record: WantedRecord) -> bool:
+    return isinstance(one, Finding) and edit is not None and edit.explains(one.server, one.address, record)
+
+
+def _stays(now: RememberedRecords, record: WantedRecord, at: datetime, long: timedelta) -> bool:
+    """Whether every address that was asked has the same for it as at the look before, and for so ``long``."""
+    looks = [one for one in now.looks if one.record == str(record)]
+    return all(one.equal > 1 and at - one.since >= long for one in looks)
+
+
 def _compared(
-    zone: Zone, zone_state: ZoneState, every: list[AddressCopy], record: WantedRecord, poll: ZonePoll
+    zone: Zone,
+    zone_state: ZoneState,
+    every: list[AddressCopy],
+    record: WantedRecord,
+    poll: ZonePoll,
+    now: RememberedRecords,
 ) -> Iterator[Finding | Inconclusive]:
     for one in differences(zone, zone_state, every, record, poll.at):
-        if isinstance(one, Difference):
+        if isinstance(one, Inconclusive):
+            yield one
+        elif zone.default_records and one.late:
+            yield Inconclusive(one.copy.server.name, one.copy.address, str(record), "it is late with the zone")
+        elif zone.default_records and not _stays(now, record, poll.at, timedelta(0) if one.same_serial else STABLE):
+            yield Inconclusive(one.copy.server.name, one.copy.address, str(record), NEW)
+        else:
             code = CONTENT_DIFFERS.code if one.same_serial else RECORDS_DIFFER.code
             yield Finding(code, one.text, one.copy.server.name, one.copy.address, str(record))
-        else:
-            yield one
     having = [copy for copy in every if record in copy.contents]
     if len(having) == 1 and record.expect is None:
         copy = having[0]

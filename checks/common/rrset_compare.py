@@ -33,6 +33,8 @@ class RRsetContent:
     instead: str = ""
     tied: bool = True
     """Given by a machine whose SOA was seen too."""
+    steady: bool = True
+    """It was the same, TTL and all, as often as it was asked for at this poll."""
 
     @property
     def same(self) -> tuple[str, tuple[str, ...]]:
@@ -56,18 +58,30 @@ class AddressCopy:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One address has something else than its peers. ``same_serial``: although it is on the same version."""
+    """One address has something else than its peers. ``same_serial``: although it is on the same version; ``late``: it
+    is on another of its group's.
+    """
 
     copy: AddressCopy
     same_serial: bool
     text: str
+    late: bool = False
+
+
+TIMES = 3
+"""How often what is not the same everywhere is asked for at one poll."""
 
 
 def record_queries(
-    zone: Zone, wanted: Iterable[WantedRecord], seen: tuple[Observation, ...], *, dnssec: bool = False
+    zone: Zone,
+    wanted: Iterable[WantedRecord],
+    seen: tuple[Observation, ...],
+    *,
+    dnssec: bool = False,
+    repeat: bool = False,
 ) -> list[Query]:
     """SOA of every address; then the records of those that serve a version; then their SOA again. ``dnssec``: each
-    with its signatures.
+    with its signatures. ``repeat``: records that are not the same everywhere are asked for TIMES times.
     """
     places = list(zone.server_addresses())
     if not seen:
@@ -81,11 +95,24 @@ def record_queries(
             for record in wanted
         ]
     times = Counter((o.server, o.address) for o in seen if o.query.qtype == "SOA")
+    if repeat and max(times.values()) == 1 and (again := _disputed(seen)):
+        return again
     return [
         _query(zone, server, address, zone.name, "SOA", dnssec)
         for server, address in places
         if times[server.name, address] == 1
     ]
+
+
+def _disputed(seen: tuple[Observation, ...]) -> list[Query]:
+    """What is to be asked for once more, because it is not the same everywhere."""
+    contents: dict[tuple[str, str], set[object]] = {}
+    asked: dict[Query, int] = Counter(one.query for one in seen if one.query.qtype != "SOA")
+    for one in seen:
+        if one.query in asked and (content := content_of(one)) is not None:
+            contents.setdefault((one.query.qname, one.query.qtype), set()).add(content.same)
+    differing = {record for record, found in contents.items() if len(found) > 1}
+    return [query for query, times in asked.items() if (query.qname, query.qtype) in differing and times < TIMES]
 
 
 def _query(zone: Zone, server: Server, address: Address, name: str, type_: str, dnssec: bool) -> Query:
@@ -114,14 +141,15 @@ def _copy(
     if len(serials) > 1:
         return AddressCopy(server, address, None, {}, "the zone moved while it was read")
     machines = {o.nsid for o in soas}
-    asked = {(o.query.qname, o.query.qtype): o for o in every}
     contents: dict[WantedRecord, RRsetContent] = {}
     for record in wanted:
-        found = asked.get((record.name, record.type))
-        content = content_of(found) if found is not None else None
-        if found is not None and content is not None:
-            tied = found.nsid is None or None in machines or found.nsid in machines
-            contents[record] = content if tied else replace(content, tied=False)
+        given = [o for o in every if (o.query.qname, o.query.qtype) == (record.name, record.type)]
+        usable = [(o, content) for o in given if (content := content_of(o)) is not None]
+        if usable:
+            content = usable[0][1]
+            tied = all(o.nsid is None or None in machines or o.nsid in machines for o, _ in usable)
+            steady = all((other.same, other.ttl) == (content.same, content.ttl) for _, other in usable)
+            contents[record] = content if tied and steady else replace(content, tied=tied, steady=steady)
     return AddressCopy(server, address, soas[0].serial, contents)
 
 
@@ -243,7 +271,9 @@ def _against(
     if copy.serial == reference:
         yield Difference(copy, same_serial=True, text=f"{text}, all on serial {copy.serial}")
     elif late(zone, zone_state, copy, now):
-        yield Difference(copy, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}")
+        yield Difference(
+            copy, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}", late=True
+        )
     else:
         yield Inconclusive(copy.server.name, copy.address, str(wanted), PROPAGATING)
 

@@ -1,12 +1,13 @@
 """What is asked, what came back, and what it means: the values everything else passes around."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from checks.model.finding_type import Severity
 from checks.model.outcome import Outcome as Outcome
+from checks.model.remembered import RememberedRecords as RememberedRecords
 from checks.model.signature import MAX_SIGNATURES as MAX_SIGNATURES
 from checks.model.signature import Signature as Signature
 from checks.model.wanted import Expectation as Expectation
@@ -84,6 +85,8 @@ class Zone:
     """Of the codes that are more or less severe here than elsewhere."""
     signer: str | None = None
     """The server that signs what the primary has, under serials of its own."""
+    default_records: bool = False
+    """Nobody has said which ``records`` to compare: DEFAULT_RECORDS are."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -115,7 +118,7 @@ class Zone:
         records = relativise_records(self.records, self.name)
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
-            self.cadence, self.severity, self.signer,
+            self.cadence, self.severity, self.signer, self.default_records,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -123,7 +126,7 @@ class Zone:
         records = absolutise_records(self.records, name)
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
-            self.cadence, self.severity, self.signer,
+            self.cadence, self.severity, self.signer, self.default_records,
         )  # fmt: skip
 
 
@@ -271,7 +274,9 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class ZonePoll:
-    """One check's observations of one zone. ``at`` is when it was complete, ``cadence`` how often it comes."""
+    """One check's observations of one zone. ``at`` is when it was complete, ``cadence`` how often it comes,
+    ``remembered`` what the check said is to be remembered, when it was last evaluated.
+    """
 
     zone: str
     check: str
@@ -279,6 +284,7 @@ class ZonePoll:
     cadence: timedelta
     seen: tuple[Observation, ...]
     vantage: str = "local"
+    remembered: RememberedRecords | None = None
 
 
 class Health(StrEnum):
@@ -340,3 +346,5 @@ class CheckResult:
     failed: bool = False
     """A defect of the check itself, not of any server."""
     ends: tuple[SignatureEnd, ...] = ()
+    remembered: RememberedRecords | None = field(default=None, compare=False)
+    """For its next evaluation; None: nothing is to be remembered, or as before."""

@@ -26,6 +26,15 @@ class WantedRecord:
         return f"{self.name} {self.type}"
 
 
+DEFAULT_RECORDS = (
+    *(WantedRecord("", one, ttl=False) for one in ("A", "AAAA", "MX", "TXT", "CAA")),
+    *(WantedRecord("www", one, ttl=False) for one in ("A", "AAAA")),
+)
+"""What is compared of a zone of which nobody has said what; names as seen from it. What signs a zone and stands for it
+at the parent (DNSKEY, CDS, CDNSKEY, CSYNC) is compared by the check signatures.
+"""
+
+
 class Expectation(StrEnum):
     ALLOWED = "allowed"
     REFUSED = "refused"

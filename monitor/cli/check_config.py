@@ -201,6 +201,7 @@ def _settings(check: "Check") -> dict[str, Any]:
 
 
 def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:
+    from checks.records import compared_records
     from monitor.probe.message.names import unicode
 
     return {
@@ -211,7 +212,8 @@ def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:
         "primary": zone.primary,
         "signer": zone.signer,
         "max_lag_seconds": zone.max_lag.total_seconds(),
-        "records": [asdict(record) for record in zone.records],
+        "default_records": zone.default_records,
+        "records": [asdict(record) for record in compared_records(zone)],
         "transfer": [asdict(rule) for rule in zone.transfers],
         "cadence_seconds": {check: every.total_seconds() for check, every in zone.cadence},
         "severity": {code: str(severity) for code, severity in zone.severity},
@@ -283,6 +285,7 @@ def _zone_row(zone: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
         unknown = "none found in the NS set" if resolved else "to be found from the NS set"
         servers = f"{servers} (found)" if servers else unknown
     records = ", ".join(f"{r['name']} {r['type']}" + ("" if r["expect"] is None else " =") for r in zone["records"])
+    records = "the default list" if zone["default_records"] else records
     primary = ", ".join(filter(None, (zone["primary"], zone["signer"] and f"signer {zone['signer']}")))
     return show(zone["name"]), servers, primary, _span(zone["max_lag_seconds"]), records
 
@@ -302,10 +305,14 @@ def _check_row(check: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _cadence_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """What zones have of their own; that of the default list is as good as said for all."""
+    from monitor.config.zones import DEFAULT_LIST_CADENCE
     from monitor.probe.message.names import show
 
     for zone in zones:
         for check, seconds in zone["cadence_seconds"].items():
+            if zone["default_records"] and (check, seconds) == ("records", DEFAULT_LIST_CADENCE.total_seconds()):
+                continue
             yield show(zone["name"]), check, _span(seconds)
 
 

@@ -184,8 +184,11 @@ class ZoneEntry:
     beside the NS set. See [A signer](#a-signer)."""
     max_lag: timedelta = MAX_LAG
     """How long a server may be behind before it is `serial-late`."""
-    records: tuple[Annotated[WantedRecord, BeforeValidator(spelled)], ...] = ()
-    """Records to compare on all servers, see below."""
+    records: tuple[Annotated[WantedRecord, BeforeValidator(spelled)], ...] | None = field(
+        default=None, metadata={"unset": "the default list"}
+    )
+    """Records to compare on all servers, see below. Left out, that is the default list: A, AAAA, MX, TXT and CAA of the
+    zone itself, A and AAAA of `www`; `[]`: none."""
     transfers: tuple[Annotated[TransferRule, BeforeValidator(expected)], ...] = field(
         default=(), metadata={"key": "transfer"}
     )
@@ -207,7 +210,7 @@ class ZoneEntry:
 
     def without_name(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
-        records = relativise_records(self.records, self.name)
+        records = None if self.records is None else relativise_records(self.records, self.name)
         return ZoneEntry(
             "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity,
@@ -215,7 +218,7 @@ class ZoneEntry:
 
     def with_name(self, name: str) -> "ZoneEntry":
         """The entry without a name under this one."""
-        records = absolutise_records(self.records, name)
+        records = None if self.records is None else absolutise_records(self.records, name)
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity,
@@ -226,8 +229,9 @@ class ZoneEntry:
         if self.primary is not None and self.signer is not None:
             servers = with_signer(servers, self.primary, self.signer)
         return Zone(
-            self.name, servers, self.primary, self.max_lag, self.records, self.transfers, self.ignored,
+            self.name, servers, self.primary, self.max_lag, self.records or (), self.transfers, self.ignored,
             discovered=not self.servers, cadence=self.cadence, severity=self.severity, signer=self.signer,
+            default_records=self.records is None,
         )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from checks.base import cadence_of
 from checks.model import TransferRule, WantedRecord
+from checks.records import Records
 from checks.registry import CHECKS
 from monitor.config import records
 from monitor.config.by_name import cadences, check_pace, severities_of_zones
@@ -21,6 +22,10 @@ from monitor.probe.message import canonical, names
 from monitor.probe.settings import Probe
 
 LARGEST_HINT = 12
+DEFAULT_LIST_CADENCE = timedelta(hours=1)
+"""How often the check records asks zones of which nobody has said what to compare, where `[cadence]` has it more often
+for all.
+"""
 NEEDS = MappingProxyType({"records": "records", "transfer": "transfers"})
 """Checks that do nothing without something of the zone, and the field that has it."""
 EVERY = "*"
@@ -55,6 +60,7 @@ def zones(problems: Problems, tables: Iterable[Table | None], references: Refere
 def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, references: References) -> ZoneEntry:
     """The zone of this name with these options; ``table`` is that of a zone or of a list."""
     servers = _servers(problems, path, table, references)
+    own = cadences(problems, (*path, "cadence"), table.cadence)
     entry = instance_of(
         problems,
         path,
@@ -67,12 +73,19 @@ def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, reference
         records=_records(problems, path, table, name),
         transfers=_transfers(problems, path, table, servers, references),
         ignored=tuple(dict.fromkeys((*references.ignored, *_ignored(problems, path, table, servers)))),
-        cadence=tuple(sorted(cadences(problems, (*path, "cadence"), table.cadence).items())),
+        cadence=tuple(sorted({**_of_default_records(table, references), **own}.items())),
         severity=tuple(sorted(severities_of_zones(problems, (*path, "severity"), table.severity).items())),
     )
     if entry is not None and entry.cadence:
         _check_cadence(problems, path, entry, references)
     return entry or ZoneEntry(name)
+
+
+def _of_default_records(table: Any, references: References) -> dict[str, timedelta]:
+    """The default list is asked for seldom: nobody has said that it is needed sooner."""
+    usual = references.cadence.get(Records.name, Records.cadence)
+    seldom = table.records is None and timedelta(0) < usual < DEFAULT_LIST_CADENCE
+    return {Records.name: DEFAULT_LIST_CADENCE} if seldom else {}
 
 
 def _check_cadence(problems: Problems, path: KeyPath, entry: ZoneEntry, references: References) -> None:
@@ -87,7 +100,7 @@ def _check_cadence(problems: Problems, path: KeyPath, entry: ZoneEntry, referenc
 def is_asked(entry: ZoneEntry, usual: Mapping[str, timedelta]) -> bool:
     """Whether any check that is on has something to ask of the zone."""
     return any(
-        cadence_of(check, entry.cadence, usual) and (name not in NEEDS or getattr(entry, NEEDS[name]))
+        cadence_of(check, entry.cadence, usual) and (name not in NEEDS or getattr(entry, NEEDS[name]) != ())
         for name, check in CHECKS.items()
     )
 
@@ -212,9 +225,12 @@ def _of_the_zone(
     return None
 
 
-def _records(problems: Problems, path: KeyPath, table: Any, zone: str) -> tuple[WantedRecord, ...]:
+def _records(problems: Problems, path: KeyPath, table: Any, zone: str) -> tuple[WantedRecord, ...] | None:
+    """None: nothing is said of them."""
+    if table.records is None:
+        return None
     found: dict[tuple[str, str], WantedRecord] = {}
-    for at, record in enumerate(table.records or ()):
+    for at, record in enumerate(table.records):
         where = (*path, "records", at)
         if record is None or (wanted := _record(problems, where, record, zone)) is None:
             continue

@@ -282,6 +282,7 @@ class Evaluator:
             tuple(state_changes),
             alerts=tuple(self._memory.active_alerts.values()),
             incidents=tuple(incidents.values()),
+            record_memories=tuple(self._memory.record_memories.every()),
         )
 
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:

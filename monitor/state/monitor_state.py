@@ -18,6 +18,7 @@ from monitor.state.followed_changes import FollowedChanges
 from monitor.state.notifies import Notifies
 from monitor.state.octets import octet_of
 from monitor.state.ports import Recreated, StoredState
+from monitor.state.record_memories import RecordMemories
 from monitor.state.zone_states import ZoneStates
 
 
@@ -53,6 +54,7 @@ class MonitorState:
     awaited_notifies: AwaitedNotifies = field(default_factory=AwaitedNotifies)
     first_results: FirstResults = field(default_factory=FirstResults)
     followed_changes: FollowedChanges = field(default_factory=FollowedChanges)
+    record_memories: RecordMemories = field(default_factory=RecordMemories)
     recreated: Recreated | None = None
     """When the database had to be made anew last."""
 
@@ -68,6 +70,7 @@ class MonitorState:
         for alert in stored.alerts.values():
             state.put(alert)
         state.awaited_notifies.restore(stored.alerts.values())
+        state.record_memories.restore(stored.record_memories)
         return state
 
     def use(self, columns: ZoneColumns) -> None:
@@ -76,6 +79,7 @@ class MonitorState:
         columns.server_findings.clear()
         self.first_results.forget()
         self.zone_states.columns = columns
+        self.record_memories.use(columns.zone_table)
 
     def put(self, alert: Alert) -> None:
         """Keep an alert as it is now; one that is OK is forgotten."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from alerting.model import Alert, AlertKey, Transition
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.state.fast_path import FastPathChanges
+from monitor.state.ports import RecordMemory
 
 CheckOfZone = tuple[str, str]
 """A check, and the zone that it looks at."""
@@ -33,6 +34,7 @@ class PendingCommit:
     """Their numbers in the table."""
     other_over_udp: dict[int, None] = field(default_factory=dict)
     """Zones, by number, of which UDP has brought something else than before, while something stands at servers."""
+    record_memories: dict[CheckOfZone, RecordMemory] = field(default_factory=dict)
     unchanged: int = 0
     """Polls that were passed over."""
     evaluated: int = 0

@@ -40,7 +40,7 @@ from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.over_udp import note_over_udp, over_udp
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones
-from monitor.state.rechecks import follow_change
+from monitor.state.rechecks import follow_change, remember_records
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
 from monitor.state.unasked import forget_unasked, known_state, unheard
@@ -154,6 +154,7 @@ def process_poll(
     if waited or active_alerts:
         again = recheck(active_alerts.values(), result.at, poll.cadence, plan.policy)
         pending.rechecks[check.name, zone.name] = again
+    remember_records(state, pending, result, poll.cadence)
     learned = zone_state is not None and zone_state.at == poll.at
     if zone_state is not None and learned and isinstance(check, SoaSerial) and state.columns.zone_table is plan.zones:
         number = plan.zones.index(zone.name)
@@ -188,7 +189,7 @@ def check_result(
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
         return CheckResult(zone.name, check.name, poll.at, Health.UNKNOWN, reason=why, failed=True), None
-    return run_check(check, zone, poll, zone_state), zone_state
+    return run_check(check, zone, state.record_memories.recall(poll), zone_state), zone_state
 
 
 def is_still_served(zone: Zone, poll: ZonePoll) -> bool:
@@ -246,6 +247,7 @@ def build_commit(
         messages=update.messages,
         dropped_zones=pending.dropped,
         new_zones=NewZones(state.zone_states.codec, pending.new_rows) if pending.new_rows else None,
+        record_memories=tuple(pending.record_memories.values()),
     )
 
 

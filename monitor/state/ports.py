@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Transition
 from alerting.outbox import Outbox, OutboxError
-from checks.model import Zone, ZonePoll
+from checks.model import RememberedRecords, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
@@ -76,6 +76,14 @@ class Sweep:
     vantage: str = "local"
 
 
+class RecordMemory(NamedTuple):
+    """What a check is to be told again of a zone's records."""
+
+    check: str
+    zone: str
+    remembered: RememberedRecords
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that one batch of polls changed: kept whole or not at all."""
@@ -99,6 +107,7 @@ class Commit:
     """What is kept of where each receiver leads; None: as before."""
     new_zones: NewZones | None = None
     """Zones that had no zone state, before anything else that is said of them here."""
+    record_memories: tuple[RecordMemory, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -114,6 +123,7 @@ class Commit:
             or self.dropped_zones
             or self.readdressed
             or self.destinations is not None
+            or self.record_memories
         )
 
 
@@ -126,6 +136,7 @@ class StoredState:
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     """The open ones."""
     destinations: Mapping[str, str] = field(default_factory=dict)
+    record_memories: Sequence[RecordMemory] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,15 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import next_look, waits_until
 from alerting.model import Alert, Phase, Policy
-from checks.model import Zone, ZonePoll
+from checks.model import CheckResult, Zone, ZonePoll
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import moving_since
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.pending_commit import CheckOfZone, PendingCommit
+
+SOON = timedelta(minutes=1)
+"""A difference that is new is looked at again so much later."""
 
 
 class Rechecks:
@@ -80,6 +83,16 @@ def follow_change(
         pending.rechecks.setdefault(look, None)
     when = followed.next_look(poll.zone, moving_since(zone, zone_state), poll.at, poll.cadence)
     if when is not None:
+        pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
+
+
+def remember_records(state: MonitorState, pending: PendingCommit, result: CheckResult, cadence: timedelta) -> None:
+    """What a result says is to be remembered is kept; a difference that is new is looked at again soon."""
+    memory = state.record_memories.note(result)
+    if memory is not None:
+        pending.record_memories[memory.check, memory.zone] = memory
+    if result.remembered is not None and result.remembered.soon_again and cadence > SOON:
+        look, when = (result.check, result.zone), result.at + SOON
         pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
 
 

@@ -47,6 +47,9 @@ def merge(older: Commit, newer: Commit) -> Commit:
         messages=older.messages + newer.messages,
         dropped_zones=tuple(dict.fromkeys(older.dropped_zones + newer.dropped_zones)),
         readdressed=older.readdressed,
+        record_memories=tuple(
+            {x[:2]: x for x in (*older.record_memories, *newer.record_memories) if x.zone not in gone}.values()
+        ),
         destinations=newer.destinations if newer.destinations is not None else older.destinations,
     )
 

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from alerting.model import Alert, Incident
-from checks.model import Address
+from checks.model import Address, RememberedRecords
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import SERIAL_CHECK, Propagation, ZoneState
-from monitor.state.ports import AddressHistoryRow, StoredState, StoreError
+from monitor.state.ports import AddressHistoryRow, RecordMemory, StoredState, StoreError
 from monitor.state.zone_states import ZoneStates
 from monitor.store import intern_table, outbox
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
@@ -71,7 +71,17 @@ def remembered(db: Database) -> StoredState:
             alerts={each.key: each for each in alerts},
             incidents={each.id: each for each in incidents},
             destinations=outbox.destinations(db),
+            record_memories=tuple(_record_memories(db)),
         )
+
+
+def _record_memories(db: Database) -> Iterator[RecordMemory]:
+    for check, zone, agreed, body in read_many(db, 'select "check", zone, agreed, body from record_memories'):
+        try:
+            one = RememberedRecords(agreed) if body is None else decode(RememberedRecords, body)
+        except UNREADABLE:
+            raise _unreadable(zone, "record_memories") from None
+        yield RecordMemory(check, zone, one)
 
 
 def zone_state(db: Database, zone: str) -> ZoneState | None:

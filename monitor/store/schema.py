@@ -180,3 +180,12 @@ def _propagations_of_secondaries(db: Database) -> None:
     _index(db, "propagations_by_zone", "propagations (zone, at)")
     _index(db, "propagations_by_server", "propagations (server, at)")
     _index(db, "propagations_by_time", "propagations (at)")
+
+
+@STEPS(name="0003_record_memories")
+def _record_memories(db: Database) -> None:
+    """``agreed`` alone is what is remembered of most zones; where there is more, ``body`` has all of it."""
+    db.execute(
+        'create table record_memories ("check" text not null, zone text not null, agreed integer not null, body text, '
+        'primary key (zone, "check")) strict, without rowid'
+    )

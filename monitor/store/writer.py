@@ -1,7 +1,7 @@
 """Writes one batch of changes."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlite_utils import Database
@@ -10,7 +10,7 @@ from alerting.model import Alert, AlertKey, Incident, Phase, Transition
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
-from monitor.state.ports import Commit, Sweep
+from monitor.state.ports import Commit, RecordMemory, Sweep
 from monitor.store import intern_table, outbox
 from monitor.store.codec import encode, stamp, stamp_or_none
 from monitor.store.database import read_many, write_many
@@ -43,6 +43,7 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     current = _close_removed(db, commit.zone_states, commit.state_changes, now)
     _state_changes(db, commit.state_changes, current)
     _propagations(db, commit.propagations)
+    _record_memories(db, commit.record_memories)
     # Most commits have none of these, and insert_all takes some µs to find out.
     if commit.alerts:
         _alerts(db, commit.alerts)
@@ -150,6 +151,13 @@ def _propagations(db: Database, propagations: tuple[Propagation, ...]) -> None:
     write_many(db, _PROPAGATION, rows)
 
 
+def _record_memories(db: Database, memories: Iterable[RecordMemory]) -> None:
+    rows = [
+        (check, zone, one.agreed, encode(one) if one.looks or one.varying else None) for check, zone, one in memories
+    ]
+    write_many(db, 'replace into record_memories ("check", zone, agreed, body) values (?, ?, ?, ?)', rows)
+
+
 def _alerts(db: Database, alerts: tuple[Alert, ...]) -> None:
     latest = {alert_key(alert.key): alert for alert in alerts}
     over = [key for key, alert in latest.items() if alert.phase is Phase.OK]
@@ -221,5 +229,6 @@ def _drop(db: Database, zones: tuple[str, ...], now: datetime) -> None:
     # Not by delete_where, whose savepoint makes SQLite journal each page once more: 10 µs a zone, with it 12 µs.
     db.execute(f"delete from zone_states where {_LISTED}", [listed])  # noqa: S608
     db.execute(f"delete from packed_zone_states where {_LISTED}", [listed])  # noqa: S608
+    db.execute(f"delete from record_memories where {_LISTED}", [listed])  # noqa: S608
     db.execute(f"{_CLOSE} where {_LISTED}", [stamp(now), listed])
     db.execute(f"delete from address_current where {_LISTED}", [listed])  # noqa: S608

@@ -67,7 +67,7 @@ class Shuffler:
         self.names = ["ns1.dns.example.", "ns2.dns.example.", "a.ns.example.org.", "b.ns.example.org."]
         self.www = bytes((192, 0, 2, 80))
         self.ttl, self.nsid, self.rcode = 300, b"ns1.ams", 0
-        self.silent = self.truncates = self.signs = False
+        self.silent = self.truncates = self.signs = self.absent = False
         self.serial = 10
         self.held: set[int] = set()
         """Types that are not answered."""
@@ -81,8 +81,8 @@ class Shuffler:
             return [reply(query, [soa(self.serial), *signature], additional=edns)]
         if self.truncates:
             return [reply(query, tc=True, additional=edns)]
-        if self.rcode:
-            return [reply(query, [], [soa(owner=OWNER)], edns, rcode=self.rcode)]
+        if self.rcode or self.absent:
+            return [reply(query, [], [soa(self.serial, OWNER)], edns, rcode=self.rcode)]
         self.die.shuffle(self.names)
         records = [rr(OWNER, NS, name(text), self.ttl) for text in self.names]
         return [reply(query, records if query.type == NS else [rr(OWNER, A, self.www, self.ttl)], additional=edns)]
@@ -243,6 +243,27 @@ async def test_another_address_of_one_record_is_changed(workers: int) -> None:
         on.use(on.zone("a", "www"))
         await on.stand("records", "a")
         on.said[0].www = bytes((192, 0, 2, 66))
+        assert await on.unchanged("records", "a") == set()
+
+
+@pytest.mark.parametrize("rcode", [0, NXDOMAIN])
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_what_is_not_there_is_as_cheap_as_what_is_whatever_the_serial_beside_it(workers: int, rcode: int) -> None:
+    async with scene(workers) as on:
+        for said in on.said:
+            said.absent, said.rcode = True, rcode
+        on.use(on.zone("a", "www"))
+        await on.stand("records", "a")
+        on.asked()
+        assert await on.unchanged("records", "a") == {"a"}
+        on.said[0].serial = 11
+        assert await on.unchanged("records", "a") == {"a"}
+        assert on.asked() == [A] * 4
+        on.said[1].rcode = 0 if rcode else NXDOMAIN
+        assert await on.unchanged("records", "a") == set()
+        await on.stand("records", "a")
+        assert await on.unchanged("records", "a") == {"a"}
+        on.said[1].absent, on.said[1].rcode = False, 0
         assert await on.unchanged("records", "a") == set()
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from alerting.model import IncidentEvent, Phase
 from alerting.outbox import DeliveryResult
+from checks.model import RememberedRecords
+from checks.model.remembered import LastLook, Varying
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import StateChange
-from monitor.state.ports import AddressHistoryRow, Commit, Store, StoreError
+from monitor.state.ports import AddressHistoryRow, Commit, RecordMemory, Store, StoreError
 from monitor.state.zone_states import ZoneStates
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
@@ -278,6 +280,20 @@ async def test_a_zone_that_was_dropped_and_came_back_while_the_disk_was_full_beg
         (7, NOON),
         (9, None),
     ]
+
+
+async def test_what_checks_are_to_be_told_of_records_comes_back_whole(store):
+    look = LastLook("ns1", "192.0.2.1", "www.example.com. A", 10, 2**63 - 1, None, NOON, equal=2)
+    whole = RememberedRecords(7, (look,), (Varying("example.com. A", at(60)),))
+    first = RecordMemory("records", "a.example.", RememberedRecords(2**63 - 1))
+    others = (RecordMemory("records", "b.example.", whole), RecordMemory("ns-set", "a.example.", RememberedRecords(5)))
+    await store.commit(Commit(record_memories=(first, *others)))
+    assert sorted((await store.restore()).record_memories) == sorted((first, *others))
+    later = RecordMemory("records", "b.example.", RememberedRecords(8))
+    await store.commit(Commit(record_memories=(later,), zone_states=(zone_state("a.example."),)))
+    assert later in (await store.restore()).record_memories
+    await store.commit(Commit(dropped_zones=("a.example.",)))
+    assert list((await store.restore()).record_memories) == [later]
 
 
 async def test_incidents_are_told_newest_first(store):

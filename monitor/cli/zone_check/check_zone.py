@@ -112,13 +112,18 @@ async def check_zone(
             async with asyncio.timeout_at(deadline.ns_names()):
                 found = await resolve_ns_names(hurried, found, unwatched_names(zone, looks[0]), now())
         config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
-        said = [evaluate_checks(zone, config, memory.zone_state, looks[0], Connectivity())]
-        if differences(said[0][0].values()) or needs_confirmation(said[0][1]) or asking.cut:
+        said = [evaluate_checks(zone, config, memory.zone_state, looks[0], Connectivity(), {})]
+        if (
+            differences(said[0][0].values())
+            or is_new(said[0][0].values())
+            or needs_confirmation(said[0][1])
+            or asking.cut
+        ):
             again()
             await asyncio.sleep(deadline.delay(moment))
             asking = DeadlineProber(prober, deadline.end, looks[0])
             looks.append(await polls(what.config, zone, asking))
-            said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2]))
+            said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2], said[0][0]))
     finally:
         await prober.close()
     excused = () if memory.of or len(said) == 1 else differing_while_changing(said[0][:2], said[1][:2])
@@ -172,21 +177,37 @@ def severities(config: Config, zone: Zone) -> Mapping[str, Severity]:
 
 
 def evaluate_checks(
-    zone: Zone, config: Config, zone_state: ZoneState, seen: Sequence[ZonePoll], connectivity: Connectivity
+    zone: Zone,
+    config: Config,
+    zone_state: ZoneState,
+    seen: Sequence[ZonePoll],
+    connectivity: Connectivity,
+    before: Mapping[str, CheckResult],
 ) -> Evaluation:
-    """The results of one look; the zone state takes it in first, so that all checks know the serials."""
+    """The results of one look; the zone state takes it in first, so that all checks know the serials. ``before`` has
+    those of the look before.
+    """
     for poll in seen:
         connectivity = record_poll(connectivity, poll)
     excused = [mask_offline(connectivity, poll) for poll in seen]
     for poll in excused:
         if poll.check == SERIAL_CHECK:
             zone_state = update_zone_state(zone_state, zone, poll)
-    results = {poll.check: run_check(config.checks[poll.check], zone, poll, zone_state) for poll in excused}
+    told = [
+        replace(poll, remembered=one.remembered) if one is not None and one.remembered is not None else poll
+        for poll, one in ((poll, before.get(poll.check)) for poll in excused)
+    ]
+    results = {poll.check: run_check(config.checks[poll.check], zone, poll, zone_state) for poll in told}
     return results, zone_state, connectivity
 
 
 def differences(results: Iterable[CheckResult]) -> list[Finding]:
     return [f for v in results for f in v.findings]
+
+
+def is_new(results: Iterable[CheckResult]) -> bool:
+    """Whether records differ, of which another look is to show that they do."""
+    return any(v.remembered is not None and v.remembered.soon_again for v in results)
 
 
 def needs_confirmation(zone_state: ZoneState) -> bool:

@@ -65,7 +65,7 @@ def with_records(target: CheckTarget, records: Sequence[str]) -> CheckTarget:
         WantedRecord(one.name, one.type, one.rdata or None) for one in awaited(target.zone, None, records, ()).records
     ]
     named = {(one.name, one.type) for one in wanted}
-    others = [one for one in entry.records if (one.name, one.type) not in named]
+    others = [one for one in entry.records or () if (one.name, one.type) not in named]
     zones = ZoneTable.of((replace(entry, records=(*others, *wanted)),))
     return replace(target, config=replace(target.config, zones=zones))
 

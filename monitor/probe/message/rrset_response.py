@@ -15,7 +15,7 @@ import dns.rdatatype
 from checks.model import RrSet, Shape
 from monitor.probe.message import canonical, edns
 from monitor.probe.message import wire as wire_format
-from monitor.probe.message.request import name_text
+from monitor.probe.message.request import SOA, name_text
 from monitor.probe.message.response import MAX_RECORDS, Answer, rcode_text
 from monitor.probe.message.soa_response import AAAA, IN, NS, UNUSUAL, A, is_asked, skip_name
 from monitor.probe.message.wire import FIXED, HEADER, OPT, Malformed
@@ -28,6 +28,10 @@ _MX = 15
 _NO_NAMES = frozenset({1, 16, 28, 43, 44, 48, 52, 59, 60, 99, 257})
 """A, TXT, AAAA, DS, SSHFP, DNSKEY, TLSA, CDS, CDNSKEY, SPF, CAA: rdata without names, which is as it is anywhere."""
 
+AA = 0x0400
+TIMERS = 20
+"""Octets of a SOA record after its names."""
+
 _SIZES = {A: 4, AAAA: 16}
 
 
@@ -36,19 +40,25 @@ _NOTHING = edns.EdnsOptions()
 
 @dataclass(frozen=True, slots=True)
 class RrsetOutline:
-    """A well-formed answer with the RRset that was asked for, and no other record in its answer section.
+    """A well-formed answer with the RRset that was asked for, and no other record in its answer section; or with none,
+    because there is no such RRset, or no such name: then the SOA beside it says nothing of that.
 
     ``records`` are TTL and rdata of each, in order, with names in full and in lower case; ``opt`` is the OPT record
-    but for its owner.
+    but for its owner. ``referral``: NS records stand where the SOA would, in an answer that may be none.
     """
 
     flags: int
     section: bytes
     records: tuple[tuple[int, bytes], ...]
     opt: bytes
+    referral: bool = False
 
     def fingerprint(self) -> int:
-        """What stands for all that it says. Never 0. Answers whose fingerprints are equal are equal Answers."""
+        """What stands for all that it says; 0 of a referral, which is for others to read. Answers whose fingerprints
+        are equal are equal Answers.
+        """
+        if self.referral:
+            return 0
         return hash((self.flags, self.section, self.records, self.opt)) or 1
 
     @property
@@ -66,16 +76,17 @@ def rrset_outline(wire: bytes, section: bytes) -> RrsetOutline | None:  # noqa: 
     if size < at or wire[HEADER.size : at] != section:
         return None
     _, flags, questions, answers, authorities, additionals = HEADER.unpack_from(wire)
-    if flags & 0xFA00 != 0x8000 or questions != 1 or not answers:
+    if flags & 0xFA00 != 0x8000 or questions != 1:
         return None
     asked = section[-4] << 8 | section[-3]
-    if asked not in _NO_NAMES and asked not in _ONE_NAME and asked != _MX:
+    if answers and asked not in _NO_NAMES and asked not in _ONE_NAME and asked != _MX:
         return None
     known: dict[int, int] = {}
     if skip_name(wire, HEADER.size, at, known) == UNUSUAL:
         return None
     records: list[tuple[int, bytes]] = []
     opt = b""
+    delegates = starts = False
     for number in range(answers + authorities + additionals):
         start = at
         if wire[at : at + 2] == b"\xc0\x0c":
@@ -111,12 +122,20 @@ def rrset_outline(wire: bytes, section: bytes) -> RrsetOutline | None:  # noqa: 
         elif rtype == NS:
             if skip_name(wire, at, end, known) != end:
                 return None
+            delegates = delegates or number < answers + authorities
+        elif rtype == SOA:
+            position = skip_name(wire, at, end, known)
+            position = UNUSUAL if position == UNUSUAL else skip_name(wire, position, end, known)
+            if position == UNUSUAL or position + TIMERS != end:
+                return None
+            starts = starts or number < answers + authorities
         elif length != _SIZES.get(rtype):
             return None
         at = end
     if at != size:
         return None
-    return RrsetOutline(flags, section, tuple(sorted(records)), opt)
+    referral = delegates and not starts and not records and not flags & AA
+    return RrsetOutline(flags, section, tuple(sorted(records)), opt, referral)
 
 
 def to_answer(text: str, found: RrsetOutline) -> Answer | None:
@@ -124,7 +143,7 @@ def to_answer(text: str, found: RrsetOutline) -> Answer | None:
 
     None where it takes more to tell what they amount to: of types whose text is not as simple as a name or an address.
     """
-    if found.type not in _TEXTS or len(found.records) > MAX_RECORDS:
+    if (found.records and found.type not in _TEXTS) or len(found.records) > MAX_RECORDS or found.referral:
         return None
     options, upper = _NOTHING, 0
     if found.opt:
@@ -133,12 +152,16 @@ def to_answer(text: str, found: RrsetOutline) -> Answer | None:
             options = edns.options(found.opt[FIXED.size :])
         except Malformed:
             return None
+    rcode = rcode_text(upper << 4 | found.flags & 15)
+    if not found.records:
+        shape = Shape.NODATA if rcode in ("NOERROR", "NXDOMAIN") else None
+        return Answer(rcode, bool(found.flags & AA), False, shape, options=options)
     written = _TEXTS[found.type]
     rdata = canonical.ordered(written(octets) for _, octets in found.records)
     ttl = min(ttl if ttl < 0x80000000 else 0 for ttl, _ in found.records)  # RFC 2181 section 8
     rtype = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(found.type))
     return Answer(
-        rcode_text(upper << 4 | found.flags & 15), bool(found.flags & 0x0400), False, Shape.RECORDS, None,
+        rcode, bool(found.flags & AA), False, Shape.RECORDS, None,
         RrSet(text, rtype, ttl, rdata), options, records=len(found.records),
     )  # fmt: skip
 

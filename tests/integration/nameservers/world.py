@@ -4,7 +4,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from checks.evaluation import run_check
-from checks.model import CheckResult, Family, Observation, Query, TransferRule, WantedRecord, Zone, ZonePoll
+from checks.model import (
+    CheckResult,
+    Family,
+    Observation,
+    Query,
+    RememberedRecords,
+    TransferRule,
+    WantedRecord,
+    Zone,
+    ZonePoll,
+)
 from checks.model import Server as Watched
 from checks.registry import CHECKS
 from checks.zone_state.model import ZoneState
@@ -92,15 +102,19 @@ class Watch:
         self.cadence = cadence
         self.zone_state = ZoneState(zone.name)
         self.seen: tuple[Observation, ...] = ()
+        self.remembered: dict[str, RememberedRecords] = {}
 
     async def look(self, check: str, *, after: timedelta = NO_TIME) -> CheckResult:
         """What the check says now, or would say ``after`` some time if the servers still answered the same."""
         one = CHECKS[check]()
         asked = await poll_zone(one, self.zone, self.probe, self.cadence or one.cadence, now)
-        done = shifted(asked, after)
+        done = replace(shifted(asked, after), remembered=self.remembered.get(check))
         self.seen = done.seen
         self.zone_state = update_zone_state(self.zone_state, self.zone, done)
-        return run_check(one, self.zone, done, self.zone_state)
+        result = run_check(one, self.zone, done, self.zone_state)
+        if result.remembered is not None:
+            self.remembered[check] = result.remembered
+        return result
 
 
 def shifted(poll: ZonePoll, by: timedelta) -> ZonePoll:

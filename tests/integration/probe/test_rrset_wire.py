@@ -164,8 +164,6 @@ def test_what_is_not_of_the_usual_has_no_fingerprint(qtype: str) -> None:
         "too long": usual + b"\0",
         "truncated": usual[:2] + bytes((usual[2] | 2,)) + usual[3:],
         "a query": usual[:2] + bytes((usual[2] & 0x7F,)) + usual[3:],
-        "no such name": reply(query, [], [soa()], [EDNS], rcode=3),
-        "no such type": reply(query, [], [soa()], [EDNS]),
         "a CNAME": reply(query, [rr(OWNER, CNAME, name("www.example.org."))], additional=[EDNS]),
         "another name": usual[:12] + usual[12:].replace(b"\7example\3net", b"\7exbmple\3net", 1),
         "another owner": reply(query, [rr(name("www.example.net."), A, bytes(4))], additional=[EDNS]),
@@ -272,3 +270,57 @@ def test_hostile_octets_behind_a_question_never_raise(tail: bytes, qtype: str) -
         head = reply(query, counts=counts)
         said.hear(head + tail)
         said.hear(head + tail[::-1])
+
+
+DENIALS: dict[str, tuple[int, list[bytes], bool]] = {
+    # rcode, authority section, authoritative
+    "no type of that kind": (0, [soa(7, OWNER)], True),
+    "no name of that kind": (3, [soa(7, OWNER)], True),
+    "nothing beside it": (0, [], True),
+    "NS records beside it": (0, [rr(OWNER, NS, name("ns1.example.net."))], True),
+    "both": (0, [rr(OWNER, NS, name("ns1.example.net.")), soa(7, OWNER)], False),
+    "not authoritative": (0, [soa(7, OWNER)], False),
+    "refused": (5, [], False),
+    "a failure": (2, [], False),
+}
+
+
+@pytest.mark.parametrize("words", DENIALS)
+@pytest.mark.parametrize("qtype", [*TYPES, "SRV"])
+def test_an_answer_without_records_is_read_as_the_complete_reader_does(qtype: str, words: str) -> None:
+    rcode, authority, authoritative = DENIALS[words]
+    asked_ = one(qtype)
+    wire = reply(asked(asked_.wire), [], authority, [EDNS], rcode=rcode, aa=authoritative)
+    found = rrset_outline(wire, asked_.question.section)
+    mine, theirs = quick_response.to_answer(wire, asked_.question.text, found), read(wire, asked_)
+    assert found is not None
+    assert found.fingerprint()
+    assert mine == theirs
+
+
+def test_of_what_is_not_there_the_serial_beside_it_says_nothing() -> None:
+    asked_ = one("CAA")
+    packets = [
+        reply(asked(asked_.wire), [], [soa(serial, OWNER)], [EDNS], rcode=rcode)
+        for serial in (7, 8)
+        for rcode in (0, 3)
+    ]
+    prints = [told(wire, asked_) for wire in packets]
+    assert prints[:2] == prints[2:]
+    assert len(set(prints)) == 2
+
+
+def test_a_referral_is_for_the_complete_reader() -> None:
+    asked_ = one("A")
+    wire = reply(asked(asked_.wire), [], [rr(OWNER, NS, name("ns1.example.net."))], [EDNS], aa=False)
+    assert told(wire, asked_) == 0
+    assert quick_response.read_usual(wire, asked_.question) is None
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_broken_soa_beside_it_is_for_the_complete_reader(cut: int) -> None:
+    asked_ = one("A")
+    whole = soa(7, OWNER)
+    broken = whole[:10] + struct.pack("!H", len(whole) - 12 - cut) + whole[12 : len(whole) - cut]
+    wire = reply(asked(asked_.wire), [], [broken], [])
+    assert told(wire, asked_) == 0 or read(wire, asked_) is not None

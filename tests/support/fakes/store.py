@@ -9,7 +9,7 @@ from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Phase
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from monitor.clock import Now
-from monitor.state.ports import AddressHistoryRow, Commit, Recreated, StoredState, StoreError, Sweep
+from monitor.state.ports import AddressHistoryRow, Commit, RecordMemory, Recreated, StoredState, StoreError, Sweep
 
 T = TypeVar("T")
 
@@ -41,6 +41,7 @@ class MemoryStore:
         self._outbox: dict[str, _Row] = {}
         self._counts: dict[str, ReceiverStatus] = {}
         self._destinations: dict[str, str] = {}
+        self._record_memories: dict[tuple[str, str], RecordMemory] = {}
         self._closed = False
         self.recreated: Recreated | None = None
 
@@ -58,12 +59,14 @@ class MemoryStore:
             alerts=dict(self._alerts),
             incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
             destinations=dict(self._destinations),
+            record_memories=tuple(self._record_memories.values()),
         )
 
     async def commit(self, commit: Commit) -> None:
         self._check_open()
         for zone in commit.dropped_zones:
             self._zone_states.pop(zone, None)
+            self._record_memories = {key: one for key, one in self._record_memories.items() if key[1] != zone}
             self._end(zone, self._now())
         if commit.new_zones:
             states, changes = tuple(commit.new_zones.states()), tuple(commit.new_zones.state_changes())
@@ -75,6 +78,7 @@ class MemoryStore:
         for change in commit.state_changes:
             self._change_state(change)
         self._propagations += commit.propagations
+        self._record_memories |= {(one.check, one.zone): one for one in commit.record_memories}
         for alert in commit.alerts:
             if alert.phase is Phase.OK:
                 self._alerts.pop(alert.key, None)

@@ -244,7 +244,8 @@ def test_what_zones_have_of_their_own_is_shown(tmp_path: Path) -> None:
     assert "b.example. ns-set 1h b.example. reachable off" in words
     assert "b.example. serial-late critical" in words
     said = json.loads(run(tmp_path, text, "--json").stdout)
-    assert [zone["cadence_seconds"] for zone in said["zones"]] == [{}, {"ns-set": 3600.0, "reachable": 0.0}]
+    usual = {"records": 3600.0}
+    assert [zone["cadence_seconds"] for zone in said["zones"]] == [usual, {"ns-set": 3600.0, "reachable": 0.0, **usual}]
     assert said["zones"][1]["severity"] == {"serial-late": "critical"}
     ns_set = next(check for check in said["checks"] if check["name"] == "ns-set")
     assert ns_set["zones_by_cadence"] == [{"cadence_seconds": 3600.0, "zones": 1}]

@@ -29,7 +29,7 @@ ZONE = ZoneEntry(
 )  # fmt: skip
 WATCHED = Zone(
     NAME, (Server("ns1", (ADDRESS,)),), "ns1", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",),
-    discovered=True, cadence=CADENCE, severity=SEVERITY, signer="ns2",
+    discovered=True, cadence=CADENCE, severity=SEVERITY, signer="ns2", default_records=True,
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def mistakes(text: str, **env: str) -> list[str]:
 
 def test_a_zone_is_enough() -> None:
     config = read('[[zones]]\nname = "example.com"\n')
-    assert config.zones == {"example.com.": ZoneEntry("example.com.")}
+    assert config.zones == {"example.com.": ZoneEntry("example.com.", cadence=(("records", timedelta(hours=1)),))}
     assert config.probe == Probe()
     assert config.resolver == Resolver()
     assert config.policy == Policy()

@@ -368,7 +368,8 @@ def test_cadence_and_severity_are_those_of_the_list_or_of_the_row(tmp_path: Path
     own = 'cadence = { reachable = "off" }\nseverity = { serial-late = "critical" }\n'
     config = read(tmp_path, a_list("a.csv", own) + a_list("b.jsonl", own), a_csv=a_csv, b_jsonl=json.dumps(row))
     a, b, c = config.zones.values()
-    assert (a.cadence, a.severity) == ((("reachable", timedelta(0)),), (("serial-late", Severity.CRITICAL),))
+    default = ("records", timedelta(hours=1))
+    assert (a.cadence, a.severity) == ((("reachable", timedelta(0)), default), (("serial-late", Severity.CRITICAL),))
     assert (b.cadence, b.severity) == (
         (("records", timedelta(hours=2)), ("soa-fields", timedelta(0))),
         (("serial-late", Severity.INFO),),
@@ -397,12 +398,12 @@ def test_what_is_said_twice_in_a_cell_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_zones_with_two_settings_are_two_templates(tmp_path: Path) -> None:
-    rows = "".join(f"z{n}.example,{'records=1h' if n % 2 else ''}\n" for n in range(10_000))
+    rows = "".join(f"z{n}.example,{'records=2h' if n % 2 else ''}\n" for n in range(10_000))
     config = read(tmp_path, a_list("a.csv"), a_csv=f"name,cadence\n{rows}")
     assert (len(config.zones), len(config.zones.templates)) == (10_000, 2)
     zones = as_written(config)
     assert len(zones.templates) == 2
     plan = MonitoringPlan(zones, config.checks, cadence=config.cadence)
     assert {str(group) for group in plan.sweep_groups if group.check == "records"} == {
-        "records every 5m", "records every 1h",
+        "records every 2h", "records every 1h",
     }  # fmt: skip

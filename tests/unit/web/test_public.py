@@ -101,7 +101,7 @@ async def test_what_is_not_about_it_stays() -> None:
 async def test_texts_that_name_it_become_the_title_of_their_code() -> None:
     async with client(await stage(leaky(), public=True)) as http:
         data = (await http.get("/api/v1/zones/example.net")).json()
-    assert {f["text"] for f in data["findings"]} == {"A chosen record is not the same on all servers"}
+    assert {f["text"] for f in data["findings"]} == {"A compared record is not the same on all servers"}
     assert len(data["findings"]) == len(LEAKS)
 
 

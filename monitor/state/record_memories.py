@@ -1,0 +1,89 @@
+"""What checks are to be told again of the records of a zone: between their polls, and after a restart."""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from checks.model import CheckResult, RememberedRecords, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
+from monitor.state.ports import RecordMemory
+
+
+class _Key(NamedTuple):
+    check: str
+    zone: str
+
+
+@dataclass(slots=True)
+class RecordMemories:
+    """Most zones have a number of eight octets, in a column; what differs or varies somewhere is whole."""
+
+    zone_table: ZoneTable[Zone] = field(default_factory=lambda: ZoneTable.of(()))
+    _agreed: dict[str, "array[int]"] = field(default_factory=dict)
+    """Check → by the zone's number in the table."""
+    _whole: dict[_Key, RememberedRecords] = field(default_factory=dict)
+    _stored: tuple[RecordMemory, ...] = ()
+
+    def restore(self, stored: Iterable[RecordMemory]) -> None:
+        """What was kept, of zones whose table is yet to come."""
+        self._stored = tuple(stored)
+
+    def use(self, zone_table: ZoneTable[Zone]) -> None:
+        """The zones of another table: who is in it still is remembered."""
+        if zone_table is self.zone_table:
+            return
+        before, agreed, self.zone_table = self.zone_table, self._agreed, zone_table
+        self._agreed = {check: array("q", bytes(8 * len(zone_table))) for check in agreed}
+        for number, name in enumerate(zone_table.names if agreed else ()):
+            if name in before:
+                past = before.index(name)
+                for check, column in agreed.items():
+                    self._agreed[check][number] = column[past]
+        self._whole = {key: one for key, one in self._whole.items() if key.zone in zone_table}
+        if len(zone_table):
+            for check, zone, remembered in self._stored:
+                self._put(check, zone, remembered)
+            self._stored = ()
+
+    def recall(self, poll: ZonePoll) -> ZonePoll:
+        """The poll, with what its check is to be told again."""
+        remembered = self._get(poll.check, poll.zone)
+        return poll if remembered is None else replace(poll, remembered=remembered)
+
+    def note(self, result: CheckResult) -> RecordMemory | None:
+        """What a result says is to be remembered; None if it was."""
+        now = result.remembered
+        if now is None or now == (self._get(result.check, result.zone) or RememberedRecords()):
+            return None
+        self._put(result.check, result.zone, now)
+        return RecordMemory(result.check, result.zone, now)
+
+    def every(self) -> Iterable[RecordMemory]:
+        """All that is remembered."""
+        for check, column in self._agreed.items():
+            for number, agreed in enumerate(column):
+                name = self.zone_table.names[number]
+                if agreed and (check, name) not in self._whole:
+                    yield RecordMemory(check, name, RememberedRecords(agreed))
+        yield from (RecordMemory(check, name, one) for (check, name), one in self._whole.items())
+
+    def _get(self, check: str, zone: str) -> RememberedRecords | None:
+        whole = self._whole.get(_Key(check, zone))
+        column = self._agreed.get(check)
+        if whole is not None or column is None or zone not in self.zone_table:
+            return whole
+        agreed = column[self.zone_table.index(zone)]
+        return RememberedRecords(agreed) if agreed else None
+
+    def _put(self, check: str, zone: str, remembered: RememberedRecords) -> None:
+        if zone not in self.zone_table:
+            return
+        if remembered.looks or remembered.varying:
+            self._whole[_Key(check, zone)] = remembered
+        else:
+            self._whole.pop(_Key(check, zone), None)
+        column = self._agreed.setdefault(check, array("q"))
+        if not column:
+            column.frombytes(bytes(8 * len(self.zone_table)))
+        column[self.zone_table.index(zone)] = remembered.agreed

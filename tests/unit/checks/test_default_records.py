@@ -1,0 +1,130 @@
+"""What is told of the records that nobody has chosen, look by look: what stays different, and not what is made up."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from checks.model import Health, Observation, Shape, WantedRecord, Zone
+from checks.model.wanted import DEFAULT_RECORDS
+from checks.records import NEW, Records
+from tests.support.observations import has, query, seen, server, zone
+from tests.support.record_looks import looked, said
+
+PAIR = zone(default_records=True)
+THREE = zone("ns1", "ns2", "ns3", default_records=True)
+PROVIDERS = zone(server("ns1", group="a"), server("ns2", group="b"), default_records=True)
+
+STORIES: list[tuple[str, Zone, dict[str, str], list[str]]] = [
+    # title, zone, what each server gives at one look after the other, what is said at each
+    ("all the same", PAIR, {"ns1": "10 a,10 a", "ns2": "10 a,10 a"}, ["", ""]),
+    ("nowhere", PAIR, {"ns1": "10 nothing", "ns2": "10 nothing"}, [""]),
+    ("told at the second look", PAIR, {"ns1": "10 a,10 a,10 a", "ns2": "10 b,10 b,10 b"},
+     ["?", "content-differs ns2", "content-differs ns2"]),
+    ("missing at one", PAIR, {"ns1": "10 a,10 a", "ns2": "10 nothing,10 nothing"}, ["?", "content-differs ns2"]),
+    ("gone at the second look", PAIR, {"ns1": "10 a,10 a", "ns2": "10 b,10 a"}, ["?", ""]),
+    ("another at each look", PAIR, {"ns1": "10 a,10 a,10 a", "ns2": "10 b,10 c,10 d"}, ["?", "?", "?"]),
+    ("so again and again", PAIR, {"ns1": "10 a,10 a,10 a,10 a,10 a,10 a", "ns2": "10 b,10 c,10 d,10 e,10 e,10 e"},
+     ["?", "?", "?", "", "", ""]),
+    ("both turn round", PAIR, {"ns1": "10 a,10 b,10 a,10 a,10 a", "ns2": "10 b,10 a,10 b,10 b,10 b"},
+     ["?", "?", "", "", ""]),
+    ("another each time at one look", PAIR, {"ns1": "10 a,10 a,10 a", "ns2": "10 a|b|a,10 b,10 b"}, ["", "", ""]),
+    ("TTLs run down", PAIR, {"ns1": "10 a/60,10 a/30,10 a/60", "ns2": "10 b/60,10 b/60,10 b/60"}, ["?", "", ""]),
+    ("no answer in between", PAIR, {"ns1": "10 a,10 a,10 a", "ns2": "10 b,10 -,10 b"}, ["?", "?", "?"]),
+    ("late with the zone", PAIR, {"ns1": "11 a,11 a", "ns2": "10 b,10 b"}, ["?", "?"]),
+    ("a new serial", PAIR, {"ns1": "10 a,11 a,11 a", "ns2": "10 b,11 b,11 b"}, ["?", "?", "content-differs ns2"]),
+    ("one of three", THREE, {"ns1": "10 a,10 a", "ns2": "10 a,10 a", "ns3": "10 b,10 b"}, ["?", "content-differs ns3"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("title", "where", "gives", "expected"), STORIES, ids=[title for title, *_ in STORIES])
+def test_story(title: str, where: Zone, gives: dict[str, str], expected: list[str]) -> None:
+    columns = {name: text.split(",") for name, text in gives.items()}
+    looks = [{name: column[number] for name, column in columns.items()} for number in range(len(expected))]
+    assert [said(result) for result in looked(where, looks)] == expected
+
+
+def test_what_is_new_is_unsure_and_is_to_be_looked_at_again_soon() -> None:
+    first, second = looked(PAIR, [{"ns1": "10 a", "ns2": "10 b"}] * 2)
+    assert [one.reason for one in first.unsure] == [NEW]
+    assert first.health is Health.GOOD  # of the other records it is known that they are the same
+    assert first.remembered is not None
+    assert second.remembered is not None
+    assert (first.remembered.soon_again, second.remembered.soon_again) == (True, False)
+
+
+def test_who_is_looked_at_again_and_again_in_vain_is_not_looked_at_sooner() -> None:
+    turns = [{"ns1": "10 a", "ns2": f"10 {what}"} for what in "bbcbbcbb"]
+    results = looked(PAIR, turns)
+    soon = [result.remembered.soon_again for result in results if result.remembered is not None]
+    assert soon == [True, False, True, False, False, False, False, False]
+
+
+def test_providers_may_differ_for_an_hour() -> None:
+    look = {"ns1": "10 a", "ns2": "900 b"}
+    results = looked(PROVIDERS, [look] * 5, every=timedelta(minutes=20))
+    assert [said(result) for result in results] == ["?", "?", "?", "record-differs ns2", "record-differs ns2"]
+
+
+def test_what_varied_is_left_out_for_a_week() -> None:
+    turns = [{"ns1": "10 a", "ns2": "10 a|b"}, *[{"ns1": "10 a", "ns2": "10 b"}] * 5]
+    results = looked(PAIR, turns, every=timedelta(days=3))
+    assert [said(result) for result in results] == ["", "", "", "content-differs ns2", *["content-differs ns2"] * 2]
+
+
+def test_what_varies_is_noted_once_a_day() -> None:
+    results = looked(PAIR, [{"ns1": "10 a", "ns2": "10 a|b"}] * 30, every=timedelta(hours=1))
+    noted = {one.at for result in results for one in result.remembered.varying} if results[0].remembered else set()
+    assert len(noted) == 2
+
+
+def test_what_is_equal_again_leaves_the_memory_as_it_is() -> None:
+    """So a look that is passed over, because all was as before, would not have changed it."""
+    before, *rest = looked(PAIR, [{"ns1": "10 a", "ns2": "10 a|b"}, *[{"ns1": "10 a", "ns2": "10 a"}] * 3])
+    assert before.remembered is not None
+    assert {result.remembered for result in rest} == {rest[0].remembered}
+
+
+def test_the_default_list_is_asked_for_and_its_names_are_seen_from_the_zone() -> None:
+    questions = [(one.name, one.type) for one in Records().standing_questions(PAIR)]
+    assert questions == [
+        ("example.com.", "SOA"), *(("example.com.", one) for one in ("A", "AAAA", "MX", "TXT", "CAA")),
+        ("www.example.com.", "A"), ("www.example.com.", "AAAA"),
+    ]  # fmt: skip
+    assert len(DEFAULT_RECORDS) == 7
+    assert not Records().applies(replace(PAIR, default_records=False))
+    assert not Records().applies(zone("ns1", default_records=True))
+
+
+def answers(asked_for: tuple[Observation, ...], number: int) -> tuple[Observation, ...]:
+    """All that is asked, ns2 with another address for www each time."""
+    every: list[Observation] = []
+    for one in Records().queries(PAIR, asked_for):
+        if one.qtype == "SOA":
+            every.append(seen(one, "10"))
+        elif one.qname.startswith("www.") and one.qtype == "A":
+            every.append(has(one, "a" if one.server == "ns1" else f"b{number}"))
+        else:
+            every.append(has(one))
+    return tuple(every)
+
+
+def test_what_is_not_the_same_everywhere_is_asked_for_three_times_between_two_soas() -> None:
+    every: tuple[Observation, ...] = ()
+    steps = []
+    for number in range(6):
+        more = answers(every, number)
+        steps.append(sorted({one.query.qtype for one in more}))
+        every += more
+    assert steps == [["SOA"], ["A", "AAAA", "CAA", "MX", "TXT"], ["A"], ["A"], ["SOA"], []]
+    assert sum(one.query.qname.startswith("www.") and one.query.qtype == "A" for one in every) == 6
+
+
+def test_who_gave_no_usable_answer_is_not_asked_three_times() -> None:
+    wanted = WantedRecord("www.example.com.", "A")
+    where = replace(PAIR, default_records=False, records=(wanted,))
+    soas = tuple(seen(query(where, name), "10") for name in ("ns1", "ns2"))
+    asked = (query(where, name, "A", wanted.name) for name in ("ns1", "ns2"))
+    records = tuple(has(one, "a") if one.server == "ns1" else seen(one, "-") for one in asked)
+    assert {one.qtype for one in Records().queries(where, (*soas, *records))} == {"SOA"}
+    assert {one.shape for one in records} == {Shape.RECORDS, None}

@@ -95,6 +95,15 @@ def family(code: str) -> str:
     return FAMILIES.get(code, code)
 
 
+def with_serial(code: str, here: Collection[str]) -> str:
+    """The code that the cause of another goes by: which records a server has follows from the version that it has, so
+    where that is wrong (one of the codes that it has ``here`` says so) they have one cause.
+    """
+    if FAMILIES.get(code) != RECORDS:
+        return code
+    return min((other for other in here if FAMILIES.get(other) in (NUMBERING, REPLICATION)), default=code)
+
+
 class Causes:
     """The cause of each alert that stands, kept up to date alert by alert.
 
@@ -179,10 +188,10 @@ class Causes:
             return Cause("receiver", key.subject)
         if key.server is None:
             return Cause("zone", key.zone)
-        root = key.server
-        if key.code in _FROM_ABOVE:
+        root, code = key.server, with_serial(key.code, self._codes[key.zone][key.server])
+        if code in _FROM_ABOVE:
             root = self._roots[key.zone].get(root, root)
-        families = _families(key.code, self._codes[key.zone][root], above=root != key.server)
+        families = _families(code, self._codes[key.zone][root], above=root != key.server)
         return Cause("server", root) if self._belongs(key.zone, root, families) else Cause("zone", key.zone)
 
     def _belongs(self, zone: str, server: str, families: Collection[str]) -> bool:

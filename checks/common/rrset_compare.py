@@ -1,8 +1,9 @@
 """Compares an RRset over all addresses, as far as their versions of the zone can be compared.
 
-An answer is tied to a version by asking the SOA before and after it. If the serial moved in between it is tied to
-nothing and left out. If it came from a machine behind that address (NSID) of which no SOA was seen, it may show that
-all is well, but accuses nobody.
+An answer is tied to a version by asking the SOA before it and after it; where an answer in between says itself which
+version it is from (ZONEVERSION, RFC 9660), that is as good as the SOA after it. If the serial moved in between it is
+tied to nothing and left out. If it came from a machine behind that address (NSID) of which no SOA was seen, it may show
+that all is well, but accuses nobody.
 """
 
 from collections import Counter
@@ -81,7 +82,8 @@ def record_queries(
     repeat: bool = False,
 ) -> list[Query]:
     """SOA of every address; then the records of those that serve a version; then their SOA again. ``dnssec``: each
-    with its signatures. ``repeat``: records that are not the same everywhere are asked for TIMES times.
+    with its signatures. ``repeat``: records that are not the same everywhere are asked for TIMES times, and who says of
+    these answers which version they are from (RFC 9660) is not asked for its SOA again.
     """
     places = list(zone.server_addresses())
     if not seen:
@@ -97,19 +99,23 @@ def record_queries(
     times = Counter((o.server, o.address) for o in seen if o.query.qtype == "SOA")
     if repeat and max(times.values()) == 1 and (again := _disputed(seen)):
         return again
+    told = {(o.server, o.address) for o in seen if o.zone_version is not None}
     return [
         _query(zone, server, address, zone.name, "SOA", dnssec)
         for server, address in places
-        if times[server.name, address] == 1
+        if times[server.name, address] == 1 and (server.name, address) not in told
     ]
 
 
 def _disputed(seen: tuple[Observation, ...]) -> list[Query]:
     """What is to be asked for once more, because it is not the same everywhere."""
     contents: dict[tuple[str, str], set[object]] = {}
-    asked: dict[Query, int] = Counter(one.query for one in seen if one.query.qtype != "SOA")
+    asked: Counter[Query] = Counter()
     for one in seen:
-        if one.query in asked and (content := content_of(one)) is not None:
+        if one.query.qtype == "SOA":
+            continue
+        asked[replace(one.query, version=True)] += 1
+        if (content := content_of(one)) is not None:
             contents.setdefault((one.query.qname, one.query.qtype), set()).add(content.same)
     differing = {record for record, found in contents.items() if len(found) > 1}
     return [query for query, times in asked.items() if (query.qname, query.qtype) in differing and times < TIMES]
@@ -135,8 +141,9 @@ def _copy(
 ) -> AddressCopy:
     every = tuple(seen)
     soas = [o for o in every if o.query.qtype == "SOA"]
-    serials = {o.serial for o in soas}
-    if len(soas) < 2 or None in serials:
+    told = {o.zone_version for o in every if o.zone_version is not None}
+    serials = {o.serial for o in soas} | told
+    if len(soas) + len(told) < 2 or None in serials:
         return AddressCopy(server, address, None, {}, "serves no version now")
     if len(serials) > 1:
         return AddressCopy(server, address, None, {}, "the zone moved while it was read")
@@ -147,10 +154,15 @@ def _copy(
         usable = [(o, content) for o in given if (content := content_of(o)) is not None]
         if usable:
             content = usable[0][1]
-            tied = all(o.nsid is None or None in machines or o.nsid in machines for o, _ in usable)
+            tied = all(o.zone_version is not None or _is_met(o.nsid, machines) for o, _ in usable)
             steady = all((other.same, other.ttl) == (content.same, content.ttl) for _, other in usable)
             contents[record] = content if tied and steady else replace(content, tied=tied, steady=steady)
     return AddressCopy(server, address, soas[0].serial, contents)
+
+
+def _is_met(nsid: str | None, machines: set[str | None]) -> bool:
+    """Whether that machine gave its SOA, or that cannot be told."""
+    return nsid is None or None in machines or nsid in machines
 
 
 def content_of(seen: Observation) -> RRsetContent | None:

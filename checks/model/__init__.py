@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from checks.model.finding_type import Severity
 from checks.model.outcome import Outcome as Outcome
+from checks.model.outcome import TransferResult as TransferResult
 from checks.model.remembered import RememberedRecords as RememberedRecords
 from checks.model.signature import MAX_SIGNATURES as MAX_SIGNATURES
 from checks.model.signature import Signature as Signature
@@ -137,7 +138,8 @@ class Query:
     ``qtype`` "AXFR" asks for a transfer: permission is read off the first record that is not the SOA, unless ``whole``.
     ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
     and takes an answer from whatever address it comes. ``dnssec`` asks for the RRset's signatures, too (the DO bit,
-    RFC 3225): never where EDNS is left out.
+    RFC 3225): never where EDNS is left out. ``version`` asks for the version of the zone that the answer is from
+    (ZONEVERSION, RFC 9660), where the server is not known to give none.
     """
 
     zone: str
@@ -151,6 +153,7 @@ class Query:
     identify: bool = False
     anywhere: bool = False
     dnssec: bool = False
+    version: bool = False
 
 
 class Shape(StrEnum):
@@ -163,30 +166,6 @@ class Shape(StrEnum):
     CNAME = "cname"
     OTHER = "other"
     """Records were there, but for another owner, class or type."""
-
-
-class TransferResult(StrEnum):
-    """How a transfer ended; all but ALLOWED are typed reasons."""
-
-    ALLOWED = "allowed"
-    REFUSED = "refused"
-    NOTAUTH = "notauth"
-    BADKEY = "badkey"
-    BADSIG = "badsig"
-    BADTIME = "badtime"
-    BADALG = "badalg"
-    UNSIGNED = "unsigned"
-    SERVFAIL = "servfail"
-    RCODE = "rcode"
-    """Another rcode (FORMERR, NOTIMP …); ``Observation.rcode`` has it."""
-    RESET = "reset"
-    TIMEOUT = "timeout"
-    EMPTY = "empty"
-    TRUNCATED = "truncated"
-    MALFORMED = "malformed"
-    SERIAL_MOVED = "serial-moved"
-    LIMIT = "limit"
-    """One of our own limits on time, octets, messages or records ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +234,8 @@ class Observation:
     without_edns: str = ""
     source: str = ""
     limited: bool = False
+    zone_version: int | None = None
+    """The serial that the answer itself says it is from, where that was asked for."""
 
     @property
     def server(self) -> str:

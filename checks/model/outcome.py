@@ -30,3 +30,27 @@ class Outcome(StrEnum):
     def unusable(self) -> bool:
         """Something came back, and nothing that a resolver could use."""
         return self in (Outcome.MALFORMED, Outcome.MISMATCHED)
+
+
+class TransferResult(StrEnum):
+    """How a transfer ended; all but ALLOWED are typed reasons."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    NOTAUTH = "notauth"
+    BADKEY = "badkey"
+    BADSIG = "badsig"
+    BADTIME = "badtime"
+    BADALG = "badalg"
+    UNSIGNED = "unsigned"
+    SERVFAIL = "servfail"
+    RCODE = "rcode"
+    """Another rcode (FORMERR, NOTIMP …); ``Observation.rcode`` has it."""
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed"
+    SERIAL_MOVED = "serial-moved"
+    LIMIT = "limit"
+    """One of our own limits on time, octets, messages or records ended it."""

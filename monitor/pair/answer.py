@@ -28,6 +28,8 @@ _MOST_RECORDS = 16
 _MOST_ALIASES = 8
 _TARGETS = {RdataType.NS: "target", RdataType.MX: "exchange", RdataType.SRV: "target"}
 _EXPIRABLE = (RdataType.SOA, RdataType.AXFR, RdataType.IXFR)
+ZONEVERSION = OptionType.make(19)
+SOA_SERIAL = 0
 UNSERVED = {
     Condition.NOT_LOADED: (EDECode.NOT_READY, "zone is configured but not loaded"),
     Condition.EXPIRED: (EDECode.INVALID_DATA, "zone has expired"),
@@ -109,13 +111,19 @@ def _answered(request: ParsedRequest, zones: ZoneLookup) -> tuple[Message, Serve
 
 
 def _options(request: ParsedRequest, nsid: str, served: Served | None) -> Iterator[Option]:
-    """NSID when asked for (RFC 5001); EXPIRE when asked for beside the zone's SOA (RFC 7314 section 3)."""
+    """NSID when asked for (RFC 5001); EXPIRE when asked for beside the zone's SOA (RFC 7314 section 3); ZONEVERSION
+    when asked for and there is an answer from a zone (RFC 9660 section 3.2).
+    """
     asked = {option.otype for option in request.message.options}
     if OptionType.NSID in asked:
         yield NSIDOption(nsid.encode())
     expire = None if served is None or served.origin != request.name else served.expire
     if OptionType.EXPIRE in asked and request.rdtype in _EXPIRABLE and expire is not None:
         yield GenericOption(OptionType.EXPIRE, expire.to_bytes(4, "big"))
+    wanted = any(option.otype == ZONEVERSION and not option.to_wire() for option in request.message.options)
+    if wanted and served is not None and served.data is not None:
+        version = bytes((len(served.origin) - 1, SOA_SERIAL)) + served.data.serial.to_bytes(4, "big")
+        yield GenericOption(ZONEVERSION, version)
 
 
 def _closest(zones: ZoneLookup, name: Name) -> Served | None:

@@ -92,4 +92,6 @@ def _key(query: Query) -> _QueryKey | None:
     """None for what the bulk engine does not ask."""
     if query.transport is not Transport.UDP or query.key is not None or query.anywhere or not query.identify:
         return None
+    if query.version:
+        return None
     return query.server, query.address, query.qname, query.qtype, query.dnssec

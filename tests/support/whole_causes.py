@@ -14,7 +14,7 @@ from alerting.root_cause import (
     family,
 )
 from alerting.trouble_groups import MAJORITY, MIN_GROUP
-from checks.model.finding_type import NUMBERING, SERVICE, Severity
+from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, Severity
 from checks.soa_serial import AHEAD, REGRESSED
 
 ZoneAtServer = tuple[str, str]
@@ -48,8 +48,10 @@ def whole_root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph
         elif key.server is None:
             causes[key] = Cause("zone", key.zone)
         else:
-            root = _blamed(key.code, (key.zone, key.server), roots)
-            families = _families(key.code, codes[root], above=root != (key.zone, key.server))
+            of_serials = sorted(c for c in codes[key.zone, key.server] if family(c) in (REPLICATION, NUMBERING))
+            code = of_serials[0] if of_serials and family(key.code) == RECORDS else key.code
+            root = _blamed(code, (key.zone, key.server), roots)
+            families = _families(code, codes[root], above=root != (key.zone, key.server))
             at_fault = _belongs(root, families, grouped, dependency_graph)
             causes[key] = Cause("server", root[1]) if at_fault else Cause("zone", key.zone)
     return causes

@@ -14,7 +14,7 @@ from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import Sockets, Unasked
 from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.client.tcp import connect, over_tcp
-from monitor.probe.message.request import AXFR, Question, make_request, question
+from monitor.probe.message.request import AXFR, ZONEVERSION, Question, make_request, question
 from monitor.probe.message.response import NO_EDNS
 from monitor.probe.message.text import bounded, evidence
 from monitor.probe.message.tsig import Signer
@@ -68,12 +68,25 @@ class Exchange:
             return self.unasked(query, "only transfers are signed")
         if query.anywhere:
             return await self._anywhere(attempt, asked)
-        found = await self._ask(attempt, asked, edns=True)
         apex = query.qname == query.zone
+        found = await (self._ask_version(attempt, asked) if query.version else self._ask(attempt, asked, edns=True))
         if isinstance(found, Response) and found.edns and found.answer.fails(apex=apex):
             found = await self._retry_without_edns(attempt, asked, found)
         attempt.queue.record(_outcome(found))
         return self._observation(query, found)
+
+    async def _ask_version(self, attempt: QueryAttempt, asked: Question) -> ExchangeResult:
+        """With ZONEVERSION once; who does not answer that is asked without, this time and from then on, and what became
+        of the option is not held against it.
+        """
+        if attempt.queue.gives_version:
+            found = await self._ask(attempt, asked, edns=True)
+            if isinstance(found, Response) and found.answer.options.version is not None:
+                return found
+            attempt.queue.gives_version = False
+            attempt.count_retry()
+        options = tuple(code for code in asked.options if code != ZONEVERSION)
+        return await self._ask(attempt, replace(asked, options=options), edns=True)
 
     async def _retry_without_edns(self, attempt: QueryAttempt, asked: Question, found: Response) -> Response:
         """An error may be meant for EDNS: the question without it tells (RFC 6891 section 7). Without EDNS any answer

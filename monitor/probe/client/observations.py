@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import dns.name
+
 from checks.common.text import plural
 from checks.model import Observation, Outcome, Query, Transport
 from monitor.probe.message.response import Answer
@@ -72,7 +74,14 @@ def answered(
         answer.answer, answer.signatures, options.nsid, options.expire, options.ede, discarded,
         records=answer.records, octets=size, detail=bounded(detail) if detail else "",
         evidence=evidence(discarded_octets) if discarded_octets else "", without_edns=without_edns,
+        zone_version=None if options.version is None else _version(query, options.version),
     )  # fmt: skip
+
+
+def _version(query: Query, version: tuple[int, int]) -> int | None:
+    """The serial, where it was asked for and is that of the zone that is meant (RFC 9660 section 3.2)."""
+    labels, serial = version
+    return serial if query.version and labels == len(dns.name.from_text(query.zone)) - 1 else None
 
 
 def failed(query: Query, failure: QueryFailure, at: datetime) -> Observation:

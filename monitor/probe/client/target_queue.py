@@ -140,8 +140,8 @@ class TargetQueue:
     """
 
     __slots__ = (
-        "_attempts", "_slots", "_timeout", "_usable", "breaker", "bucket", "busy", "entries", "queued", "transfer",
-        "transfers",
+        "_attempts", "_slots", "_timeout", "_usable", "breaker", "bucket", "busy", "entries", "gives_version", "queued",
+        "transfer", "transfers",
     )  # fmt: skip
 
     def __init__(self, bucket: TokenBucket, transfers: asyncio.Semaphore, probe: Probe, channel_of: Channel) -> None:
@@ -161,6 +161,8 @@ class TargetQueue:
         """Of responses."""
         self._usable = CircuitBreaker()
         """Of responses that can be used."""
+        self.gives_version = True
+        """Whether it says which version an answer is from, as far as that is known."""
 
     @property
     def full(self) -> bool:

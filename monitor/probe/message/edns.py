@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from monitor.probe.message.text import bounded, identity, printable
 from monitor.probe.message.wire import Malformed
 
-NSID, EXPIRE, EDE = 3, 9, 15
+NSID, EXPIRE, EDE, ZONEVERSION = 3, 9, 15, 19
+SOA_SERIAL = 0
+"""The one type of version that RFC 9660 has."""
+
+ZONEVERSION_LENGTH = 6
+"""Octets: how many labels the zone has, the type, and a serial (RFC 9660 section 2)."""
 
 MAX_ERRORS = 8
 """Extended errors kept of one answer."""
@@ -24,11 +29,14 @@ _ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class EdnsOptions:
-    """``expire`` is in seconds (RFC 7314); ``ede`` like ``24 Invalid Data: Zone has expired`` (RFC 8914)."""
+    """``expire`` is in seconds (RFC 7314); ``ede`` like ``24 Invalid Data: Zone has expired`` (RFC 8914); ``version``
+    the labels of the zone's name and its serial (RFC 9660).
+    """
 
     nsid: str | None = None
     expire: int | None = None
     ede: tuple[str, ...] = ()
+    version: tuple[int, int] | None = None
 
 
 def options(rdata: bytes) -> EdnsOptions:
@@ -52,6 +60,7 @@ def understood(found: Iterable[tuple[int, bytes]]) -> EdnsOptions:
     nsid: str | None = None
     expire: int | None = None
     ede: list[str] = []
+    versions: list[tuple[int, int]] = []
     for code, data in found:
         if code == NSID:
             nsid = identity(data)
@@ -59,7 +68,9 @@ def understood(found: Iterable[tuple[int, bytes]]) -> EdnsOptions:
             expire = int.from_bytes(data, "big")
         elif code == EDE and len(data) >= 2 and len(ede) < MAX_ERRORS:
             ede.append(_error(data))
-    return EdnsOptions(nsid, expire, tuple(ede))
+        elif code == ZONEVERSION and len(data) == ZONEVERSION_LENGTH and data[1] == SOA_SERIAL:
+            versions.append((data[0], int.from_bytes(data[2:], "big")))
+    return EdnsOptions(nsid, expire, tuple(ede), versions[0] if len(versions) == 1 else None)
 
 
 def _error(data: bytes) -> str:

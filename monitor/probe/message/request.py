@@ -26,6 +26,7 @@ PLAIN_LABEL = re.compile(rb"[A-Za-z0-9_-]+")
 
 NSID = 3
 EXPIRE = 9
+ZONEVERSION = 19
 AXFR = int(dns.rdatatype.AXFR)
 SOA = int(dns.rdatatype.SOA)
 IN = int(dns.rdataclass.IN)
@@ -69,6 +70,8 @@ def question(query: Query) -> Question:
     options: tuple[int, ...] = ()
     if query.identify:
         options = (NSID, EXPIRE) if rtype == SOA else (NSID,)
+    if query.version:
+        options = (*options, ZONEVERSION)
     section = name + struct.pack("!HH", rtype, IN)
     return Question(name_text(name), name, zone, rtype, section, options, query.dnssec)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks.evaluation import run_check
-from checks.model import Zone
+from checks.model import RememberedRecords, Zone
 from checks.zone_state.connectivity import Connectivity, mask_offline, record_poll
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
@@ -40,6 +40,7 @@ class Monitor:
     ahead: float = 0.0
     zone_state: ZoneState = field(default_factory=lambda: ZoneState(ZONE))
     vantage: Connectivity = field(default_factory=Connectivity)
+    remembered: dict[str, RememberedRecords] = field(default_factory=dict)
 
     def now(self) -> datetime:
         return clock.now() + timedelta(seconds=self.ahead)
@@ -60,13 +61,14 @@ class Monitor:
         for each in polls:
             self.vantage = record_poll(self.vantage, each)
             self.zone_state = update_zone_state(self.zone_state, zone, mask_offline(self.vantage, each))
-        return {
-            finding.code
-            for each in polls
-            for finding in run_check(
-                self.config.checks[each.check], zone, mask_offline(self.vantage, each), self.zone_state
-            ).findings
-        }
+        found: set[str] = set()
+        for each in polls:
+            poll = replace(mask_offline(self.vantage, each), remembered=self.remembered.get(each.check))
+            result = run_check(self.config.checks[each.check], zone, poll, self.zone_state)
+            if result.remembered is not None:
+                self.remembered[each.check] = result.remembered
+            found |= {finding.code for finding in result.findings}
+        return found
 
 
 def watching(pair: Pair, attempts: int) -> Monitor:

@@ -1,6 +1,8 @@
 """Two servers as real clients see them: loading, changing, staying in step."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import dns.edns
@@ -9,6 +11,10 @@ import dns.xfr
 import pytest
 
 from alerting.finding_types import FINDING_TYPES
+from checks.evaluation import run_check
+from checks.model import Server, WantedRecord, Zone
+from checks.records import Records
+from checks.zone_state.model import ZoneState
 from monitor.clock import now
 from monitor.config.load import load, parse
 from monitor.pair import faults
@@ -16,7 +22,10 @@ from monitor.pair.behaviour import Behaviour
 from monitor.pair.faults import FAULTS, Fault, UnknownFault
 from monitor.pair.pair import Pair, UnknownServer
 from monitor.pair.zonedata import BadZone, Timers, zone_text
+from monitor.polling.sweep import poll_zone
+from monitor.probe.client.client import DnsClient
 from monitor.probe.message import tsig_server as tsig
+from monitor.probe.settings import Probe
 from tests.integration.pair.client import ask, transfer
 
 ZONE = "pair.example."
@@ -130,3 +139,20 @@ def test_the_table_of_faults_can_be_relied_on(fault: Fault) -> None:
     assert set(fault.codes) <= set(FINDING_TYPES)
     assert fault.does.endswith(".")
     assert fault.story.endswith(".")
+
+
+async def test_what_differs_is_told_by_answers_that_say_which_version_they_are_from(pair: Pair) -> None:
+    """ZONEVERSION (RFC 9660), which no released server of Debian's answers, in place of the SOA after the records."""
+    pair.break_("record-changed", "ns2")
+    servers = tuple(Server(one.name, one.addresses) for one in pair.servers)
+    zone = Zone(ZONE, servers, "ns1", records=(WantedRecord(f"www.{ZONE}", "A"), WantedRecord(ZONE, "MX")))
+    probe = DnsClient(Probe(), {}, now)
+    try:
+        poll = await poll_zone(Records(), zone, probe, timedelta(minutes=1), now)
+    finally:
+        await probe.close()
+    asked = Counter((one.query.qtype, one.query.version) for one in poll.seen)
+    assert asked == {("SOA", False): 2, ("A", False): 2, ("MX", False): 2, ("A", True): 4}
+    assert {one.zone_version for one in poll.seen if one.query.version} == {1000}
+    found = run_check(Records(), zone, poll, ZoneState(zone.name)).findings
+    assert [(one.code, one.server) for one in found] == [("content-differs", "ns2")]

@@ -47,6 +47,26 @@ def test_what_several_zones_have_at_one_server_is_that_servers(bad: int, cause: 
     assert causes(alerts)[A, "ns2", "server-unreachable"] == cause
 
 
+@pytest.mark.parametrize("code", ["serial-ahead", "serial-unordered", "serial-late", "serial-stuck"])
+def test_records_of_a_version_that_is_wrong_have_its_cause(code: str) -> None:
+    """Whichever was found first: an edit of one zone by hand, at a server whose serials are wrong in others, too."""
+    alerts = [alert(name, code, "ns2") for name in (A, B, C)]
+    found = causes([*alerts, alert(A, "record-differs", "ns2")])
+    assert found[A, "ns2", "record-differs"] == found[A, "ns2", code] == "server ns2"
+    found = causes([*alerts, alert(D, "record-differs", "ns2")])
+    assert found[D, "ns2", "record-differs"] == f"zone {D}"
+
+
+def test_an_edit_without_a_new_serial_and_what_comes_of_it_are_one_trouble_of_the_zone() -> None:
+    codes = (
+        ("serial-unbumped", "ns1"),
+        ("record-unexpected", "ns1"),
+        ("content-differs", "ns3"),
+        ("ns-set-differs", "ns2"),
+    )
+    assert set(causes([alert(A, code, server) for code, server in codes]).values()) == {f"zone {A}"}
+
+
 @pytest.mark.parametrize("code", ["unwatched-server", "ns-unresolvable"])
 def test_a_name_in_many_ns_sets_is_one_cause_though_no_zone_is_watched_there(code: str) -> None:
     alerts = [alert(name, code, "ns9.example.net") for name in (A, B, C)]

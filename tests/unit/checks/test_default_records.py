@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from checks.model import Health, Observation, Shape, WantedRecord, Zone
+from checks.common.rrset_compare import copies
+from checks.model import Health, Observation, Shape, WantedRecord, Zone, ZonePoll
 from checks.model.wanted import DEFAULT_RECORDS
-from checks.records import NEW, Records
-from tests.support.observations import has, query, seen, server, zone
+from checks.records import NEW, Records, compared_records
+from tests.support.observations import gather, has, query, seen, server, zone
 from tests.support.record_looks import looked, said
+from tests.support.record_observations import NOW
 
 PAIR = zone(default_records=True)
 THREE = zone("ns1", "ns2", "ns3", default_records=True)
@@ -128,3 +130,43 @@ def test_who_gave_no_usable_answer_is_not_asked_three_times() -> None:
     records = tuple(has(one, "a") if one.server == "ns1" else seen(one, "-") for one in asked)
     assert {one.qtype for one in Records().queries(where, (*soas, *records))} == {"SOA"}
     assert {one.shape for one in records} == {Shape.RECORDS, None}
+
+
+def versioned(version: int | None) -> tuple[list[list[str]], ZonePoll]:
+    """What is asked at each step, and the poll, if ns2 says that its repeated answers are of this version."""
+    every: tuple[Observation, ...] = ()
+    steps = []
+    for _ in range(6):
+        more = [
+            replace(one, zone_version=version) if one.query.version and one.query.server == "ns2" else one
+            for one in answers(every, 0)
+        ]
+        steps.append(sorted(f"{one.query.server} {one.query.qtype}" for one in more))
+        every += tuple(more)
+    return steps, gather(PAIR, "records", *every, at=NOW)
+
+
+def test_who_says_which_version_an_answer_is_from_is_not_asked_for_its_soa_again() -> None:
+    """ZONEVERSION (RFC 9660) is as good as the SOA after it."""
+    steps, poll = versioned(10)
+    assert steps[2:] == [["ns1 A", "ns2 A"], ["ns1 A", "ns2 A"], ["ns1 SOA"], []]
+    copy = {one.server.name: one for one in copies(PAIR, compared_records(PAIR), poll)}
+    assert (copy["ns1"].serial, copy["ns2"].serial) == (10, 10)
+
+
+def test_an_answer_from_another_version_than_the_soa_before_it_is_tied_to_nothing() -> None:
+    copy = {one.server.name: one for one in copies(PAIR, compared_records(PAIR), versioned(11)[1])}
+    assert (copy["ns2"].serial, copy["ns2"].reason) == (None, "the zone moved while it was read")
+
+
+def test_a_machine_that_says_its_version_itself_may_be_another_than_gave_the_soa() -> None:
+    poll = versioned(10)[1]
+    seen_ = tuple(
+        replace(one, nsid=("x" if one.query.qtype == "SOA" else "y")) if one.query.server == "ns2" else one
+        for one in poll.seen
+    )
+    www = compared_records(PAIR)[5]
+    copy = copies(PAIR, (www,), replace(poll, seen=seen_))[1]
+    assert not copy.contents[www].tied, "the first of its answers says nothing of its version"
+    told = tuple(replace(one, zone_version=10) if one.query.qtype == "A" else one for one in seen_)
+    assert copies(PAIR, (www,), replace(poll, seen=told))[1].contents[www].tied

@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import ClassVar
 
-from checks.base import StandingQuestion
+from checks.base import StandingQuestion, Statement
 from checks.common.rrset_compare import (
     AddressCopy,
     Difference,
@@ -19,12 +19,14 @@ from checks.common.rrset_compare import (
     reference_copies,
 )
 from checks.common.text import enumerated
+from checks.common.unbumped import UNBUMPED, find_edit, remember
 from checks.model import (
     CheckInconclusive,
     Finding,
     Inconclusive,
     Observation,
     Query,
+    RememberedRecords,
     Server,
     WantedRecord,
     Zone,
@@ -43,7 +45,7 @@ UNRESOLVABLE = FindingType(
 UNWATCHED = FindingType(
     "unwatched-server", Severity.WARNING, "A nameserver of the NS set is not watched", any_server=True
 )
-FINDINGS = (NS_DIFFERS, UNRESOLVABLE, UNWATCHED)
+FINDINGS = (UNBUMPED, NS_DIFFERS, UNRESOLVABLE, UNWATCHED)
 
 ANY_NAME = "*"
 
@@ -79,6 +81,7 @@ class NsSet:
     server of the zone is another name of the set. Servers that are hidden, or ignored by name, are nobody's concern.
 
     ================  ==========================================================================================
+    serial-unbumped   the NS RRset of one server has changed, and its serial has not, as the check *records* has it
     ns-set-differs    an address has another NS RRset than its peers
     ns-unresolvable   a name in the NS set does not exist or has no address, or has not resolved for an hour
                       though others have
@@ -112,7 +115,7 @@ class NsSet:
         server, address = places[0]
         return () if seen else [Query(zone.name, server.name, address, zone.name, "NS", identify=True)]
 
-    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Statement]:
         wanted = _apex(zone)
         every = copies(zone, (wanted,), poll)
         given = _given(zone, poll, zone_state, every)
@@ -121,7 +124,13 @@ class NsSet:
             raise CheckInconclusive("no address gives a set of NS records that can be believed")
         yield from lost
         if len(every) > 1:
-            yield from _compared(zone, poll, zone_state, every)
+            before = poll.remembered or RememberedRecords()
+            now = remember(zone, every, (wanted,), before, poll.at)
+            edit = find_edit(zone, every, (wanted,), before, now)
+            yield now
+            yield from edit.findings() if edit is not None else ()
+            compared = _compared(zone, poll, zone_state, every)
+            yield from (one for one in compared if edit is None or not edit.explains(one, wanted))
         yield from self._named(zone, given)
 
     def _lost(self, zone: Zone) -> Iterator[tuple[Server, Resolution]]:

@@ -18,7 +18,7 @@ from checks.common.rrset_compare import (
     reference_copies,
 )
 from checks.common.text import enumerated, truncate
-from checks.common.unbumped import UNBUMPED, Edit, find_edit, remember
+from checks.common.unbumped import UNBUMPED, find_edit, remember
 from checks.model import (
     CheckInconclusive,
     Finding,
@@ -113,7 +113,7 @@ class Records:
             if zone.default_records and now.varies(str(record)):
                 continue
             compared = _compared(zone, zone_state, every, record, poll, now)
-            said.extend(one for one in compared if not _is_explained(one, edit, record))
+            said.extend(one for one in compared if edit is None or not edit.explains(one, record))
             said.extend(_expected(zone, zone_state, every, record, poll))
             if record.ttl:
                 said.extend(_ttls(zone, zone_state, every, record))
@@ -138,10 +138,6 @@ def _decided(every: list[AddressCopy], wanted: tuple[WantedRecord, ...], said: l
         for copy in every
         for record in wanted
     )
-
-
-def _is_explained(one: Finding | Inconclusive, edit: Edit | None, record: WantedRecord) -> bool:
-    return isinstance(one, Finding) and edit is not None and edit.explains(one.server, one.address, record)
 
 
 def _stays(now: RememberedRecords, record: WantedRecord, at: datetime, long: timedelta) -> bool:

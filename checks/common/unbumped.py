@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 from checks.common.rrset_compare import AddressCopy
 from checks.common.text import enumerated
-from checks.model import Address, Finding, WantedRecord, Zone
+from checks.model import Finding, Inconclusive, WantedRecord, Zone
 from checks.model.finding_type import RECORDS, FindingType, Severity
 from checks.model.remembered import MANY, LastLook, RememberedRecords, Varying
 
@@ -136,11 +136,11 @@ class Edit:
     others: tuple[AddressCopy, ...]
     records: tuple[WantedRecord, ...]
 
-    def explains(self, server: str | None, address: Address | None, record: WantedRecord) -> bool:
-        """Whether that address differs because it has not got the edit."""
-        return record in self.records and any(
-            (copy.server.name, copy.address) == (server, address) for copy in (*self.others, *self.edited)
-        )
+    def explains(self, one: Finding | Inconclusive, record: WantedRecord) -> bool:
+        """Whether it tells of an address that differs because it has not got the edit, or has."""
+        if not isinstance(one, Finding) or record not in self.records:
+            return False
+        return any((c.server.name, c.address) == (one.server, one.address) for c in (*self.others, *self.edited))
 
     def of(self, records: tuple[WantedRecord, ...]) -> "Edit | None":
         """As far as these are concerned."""

@@ -19,8 +19,8 @@ from tests.support.lab.orders import order
 from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
 
-CHOSEN, DEFAULT = "chosen.test.", "default.test."
-ZONES = (CHOSEN, DEFAULT)
+CHOSEN, DEFAULT, NAMES = "chosen.test.", "default.test.", "names.test."
+ZONES = (CHOSEN, DEFAULT, NAMES)
 BEFORE, AFTER = "192.0.2.80", "203.0.113.80"
 RECORDS = ("@ NS ns1", "ns1 A 192.0.2.53", f"www A {BEFORE}", "@ MX 10 mail", "mail A 192.0.2.25", '@ TXT "v=spf1 mx"')
 
@@ -110,3 +110,20 @@ async def test_so_is_one_of_the_default_list_at_the_second_look(field: Field, pr
     await watch.look("soa-serial")
     result = await watch.look("records")
     assert (result.health, result.findings, result.unsure) == (Health.GOOD, (), ())
+
+
+async def test_so_is_one_of_the_ns_set(field: Field, probe: Prober) -> None:
+    watch = field.watch(probe, NAMES)
+    await watch.look("soa-serial")
+    assert (await watch.look("ns-set")).health is Health.GOOD
+    content = field.primary.content(NAMES)
+    field.primary.put(replace(content, records=(*content.records, "@ NS ns2", "ns2 A 192.0.2.54")))
+    field.primary.wait_for(f"ns2.{NAMES}", "A", "192.0.2.54")
+    result = await watch.look("ns-set")
+    assert codes(result) == {"primary": {"serial-unbumped"}}
+    field.cure(NAMES)
+    for secondary in field.secondaries:
+        secondary.catch_up(NAMES, 11)
+        secondary.wait_for(f"ns2.{NAMES}", "A", "192.0.2.54")
+    await watch.look("soa-serial")
+    assert (await watch.look("ns-set")).findings == ()

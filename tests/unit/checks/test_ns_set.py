@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from checks.evaluation import run_check
-from checks.model import CheckResult, Health, Server, WantedRecord, Zone, ZonePoll
+from checks.model import CheckResult, Health, RememberedRecords, Server, WantedRecord, Zone, ZonePoll
 from checks.ns_set import NsSet, Resolution, names_given
 from checks.zone_state.model import ZoneState
 from tests.support.observations import gather, has, query, seen, server, zone
@@ -177,3 +177,16 @@ def test_a_single_address_is_asked_one_question_and_none_where_nobody_wants_to_k
 def test_what_names_resolve_to_makes_no_other_check_of_it() -> None:
     """A check that changed is asked of all zones anew, at once: that is not to happen whenever a name moves."""
     assert NsSet(names={"ns2.example.com": GONE}) == NsSet()
+
+
+def test_an_edit_of_the_ns_set_without_a_new_serial_is_told_as_that() -> None:
+    remembered: RememberedRecords | None = None
+    told = []
+    for mine in (BOTH, f"{BOTH}+ns3.example.com.", BOTH):
+        gives = {"ns1": f"10 {mine}", "ns2": f"10 {BOTH}"}
+        every = [one for name, token in gives.items() for one in read(PAIR, name, token, NS)]
+        poll = replace(gather(PAIR, "ns-set", *every, at=NOW), remembered=remembered)
+        result = run_check(NsSet(), PAIR, poll, known(PAIR, gives, 60))
+        remembered = result.remembered
+        told.append([f"{one.code} {one.server}" for one in result.findings])
+    assert told == [[], ["serial-unbumped ns1"], []]

@@ -36,6 +36,8 @@ STORIES: list[tuple[str, Zone, dict[str, str], list[str]]] = [
      ["", "serial-unbumped ns1", "serial-unbumped ns1"]),
     ("one has something else yet", THREE, {"ns1": "10 a,10 b", "ns2": "10 a,10 c", "ns3": "10 a,10 a"},
      ["", "serial-unbumped ns1 content-differs ns2"]),
+    ("one gives no answer meanwhile", THREE, {"ns1": "10 a,10 b", "ns2": "10 a,10 a", "ns3": "10 a,10 -"},
+     ["", "serial-unbumped ns1 ?"]),
     ("a secondary was edited", THREE, {"ns1": "10 a,10 a", "ns2": "10 a,10 b", "ns3": "10 a,10 a"},
      ["", "content-differs ns2"]),
     ("it was so at the first look", PAIR, {"ns1": "10 b,10 b", "ns2": "10 a,10 a"},

@@ -101,11 +101,13 @@ def soa_fields(content: Content) -> Content:
 
 
 EDITS = (
-    (record, "ns2", "content-differs"),
-    (ns_set, "ns1", "ns-set-differs"),
-    (soa_fields, "ns2", "soa-fields-differ"),
+    (record, "ns2", "content-differs", "ns2"),
+    (record, "ns1", "serial-unbumped", "ns1"),
+    (ns_set, "ns1", "serial-unbumped", "ns1"),
+    (ns_set, "ns2", "ns-set-differs", "ns2"),
+    (soa_fields, "ns2", "soa-fields-differ", "ns2"),
 )
-"""What is edited, where, and what is found of it: at ns2, for ns1 is the primary."""
+"""What is edited, where, what is found of it and of whom: ns1 is the primary."""
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -118,10 +120,10 @@ async def test_edits_without_a_new_serial_and_a_death_are_told_and_so_is_their_e
         servers = {"ns1": lab.primary("bind", *contents), "ns2": lab.primary("nsd", *contents)}
         await lab.started()
         async with watching(tmp_path, {name: [server.ipv4] for name, server in servers.items()}, workers) as watched:
-            for edit, name, code in EDITS:
+            for edit, name, code, accused in EDITS:
                 content = servers[name].content(BROKEN)
                 await asyncio.to_thread(servers[name].put, edit(content))
-                await watched.told((BROKEN, code, "ns2"))
+                await watched.told((BROKEN, code, accused))
                 await asyncio.to_thread(servers[name].put, content)
                 await watched.passed_over()
             await died(watched, servers["ns2"])

@@ -47,6 +47,11 @@ BEFORE_EXPIRE = FindingType(
 )  # fmt: skip
 FINDINGS = (EXPIRED, INVALID, MISSING, EXPIRING, DIFFER, KEYS_DIFFER, BEFORE_EXPIRE)
 
+RENEWING = timedelta(hours=3)
+"""Who renews signatures at the very limit that is told may take as long: by default OpenDNSSEC looks every two hours
+for those that end within three days.
+"""
+
 VERIFICATION = "verification"
 """The subject of what is said of whether signatures verify."""
 
@@ -59,23 +64,27 @@ class Signatures:
 
     Steps: 1. Ask every address for the SOA with signatures (DO). If nobody gives one, the zone is not signed, and that
     is all. 2. Ask those that serve a version for NS, DNSKEY, CDS, CDNSKEY and CSYNC at the apex and for the chosen
-    records, with signatures; then for the SOA again, as the check *records* does. 3. Judge each RRset by those of its
-    signatures that verify against the DNSKEY records that the same address gives, in time by the clock of this machine
-    (RFC 4034 section 3.1.5); of these, by the one that ends last. Where nothing can be verified (an algorithm that is
-    not known here, more keys or signatures than are tried, different machines) their times count all the same. 4.
-    Compare addresses within a group, and CDS, CDNSKEY and CSYNC between groups, too (RFC 9975): what is off its group's
-    reference within max_lag is propagating, and unsure. Who signs nothing is not compared.
+    records, with signatures; then for the SOA again, as the check *records* does. 3. Judge each RRset, or the CNAME in
+    its place, by those of its signatures that verify against the DNSKEY records that the same address gives, in time by
+    the clock of this machine (RFC 4034 section 3.1.5); of these, by the one that ends last. Where nothing can be
+    verified (an algorithm that is not known here, more keys or signatures than are tried, different machines) their
+    times count all the same. 4. Compare addresses within a group, and CDS, CDNSKEY and CSYNC between groups, too (RFC
+    9975): what is off its group's reference within max_lag is propagating, and unsure. Who signs nothing is not
+    compared.
 
     =======================  ==================================================================================
     signature-expired        none is left: the last has ended
     signature-invalid        none verifies, or those that do have not begun
     signature-missing        none, on a serial on which others give them; or none of some of SOA, NS and DNSKEY. Not at
                              hidden servers and the primary: another may sign what it has from them
-    signature-expiring       the last ends within ``expiring``, or within ``expiring_share`` of its life if that is less
+    signature-expiring       the last ends within ``expiring``, or within ``expiring_share`` of its life if that is
+                             less; less a tenth of that, three hours at most: some renew at just such a limit. Where all
+                             are dated as Knot DNS does, not before Knot is late by its defaults: ``expiring_knot``
     signatures-differ        on one serial of one group signatures by the same key that end earlier than another's
     key-set-differs          other DNSKEY, CDS, CDNSKEY or CSYNC records than peers
     signature-before-expire  the last ends sooner than the SOA's expire from now: a secondary that is cut off would be
                              bogus before it stops serving the zone (RFC 6781 section 4.4.2.1). Not at the primary
+                             and the signer
     =======================  ==================================================================================
     """
 
@@ -83,7 +92,11 @@ class Signatures:
     """Left of a signature: `signature-expiring`."""
     expiring_share: float = field(default=0.25, metadata={"bounds": {"gt": 0, "le": 1}})
     """Left of a signature's life from inception to expiration: `signature-expiring`, where that is less than
-    `expiring`. More than 0, at most 1."""
+    `expiring`. More than 0, at most 1. Of either a tenth, at most 3 h, is left to who renews at just that moment."""
+    expiring_knot: timedelta = timedelta(hours=1)
+    """Left beside the greatest TTL seen, and less `max_lag`, where all signatures are dated as Knot DNS dates them, 90
+    minutes back: `signature-expiring`, where that is less than the two before. Knot DNS 3.2 renews them so late by
+    default. Where its `rrsig-refresh` is longer, or for what others date so, say `"3d"`."""
 
     name: ClassVar[str] = "signatures"
     finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
@@ -131,26 +144,37 @@ class Signatures:
             key=lambda each: each[1].expiration,
         )
         if spans:
-            yield SignatureEnd(copy.server.name, copy.address, spans[0][1].expiration)
+            yield SignatureEnd(copy.server.name, copy.address, spans[0][1].expiration, spans[0][0])
         over = [each for each in spans if each[1].expiration <= poll.at]
         left = [each for each in spans if each[1].expiration > poll.at]
         if over:
             ago = f"{format_duration(poll.at - over[0][1].expiration)} ago"
-            yield _finding(EXPIRED, copy, f"{where}: {_ends(over, 'ended', 'have ended', ago)}")
-        soon = [each for each in left if each[1].expiration - poll.at <= self._margin(each[1])]
+            ended = f"{_ends(over, 'ended', 'have ended', ago)}; by the clock of the monitor, {format_time(poll.at)}"
+            yield _finding(EXPIRED, copy, f"{where}: {ended}")
+        knot = self._knot(zone, mine, [span for _, span in spans])
+        soon = [each for each in left if each[1].expiration - poll.at <= min(self._margin(each[1]), knot)]
         if soon:
             span = soon[0][1]
             ends = _ends(soon, "ends", "end soon", f"in {format_duration(span.expiration - poll.at)}")
             life = format_duration(span.expiration - span.inception)
             yield _finding(EXPIRING, copy, f"{where}: {ends}, of a life of {life}")
-        expire = _expire(copy, poll) if left and copy.server.name != zone.primary else None
+        expire = _expire(copy, poll) if left and not zone.leads(copy.server.name) else None
         if expire is not None and left[0][1].expiration < poll.at + expire:
             serves = f"{where} would serve the zone for {format_duration(expire)} without its primary (SOA expire), but"
             ends = _ends(left[:1], "ends", "", f"in {format_duration(left[0][1].expiration - poll.at)}")
             yield _finding(BEFORE_EXPIRE, copy, f"{serves} {ends}")
 
     def _margin(self, span: Span) -> timedelta:
-        return min(self.expiring, (span.expiration - span.inception) * self.expiring_share)
+        margin = min(self.expiring, (span.expiration - span.inception) * self.expiring_share)
+        return margin - min(RENEWING, margin / 10)
+
+    def _knot(self, zone: Zone, mine: tuple[SignedRRset, ...], spans: list[Span]) -> timedelta:
+        """What is left of signatures when Knot DNS has not renewed them by its defaults, and secondaries would have
+        what it renewed; no limit where any was dated by somebody else.
+        """
+        if not all(span.is_dated_by_knot for span in spans):
+            return timedelta.max
+        return self.expiring_knot + timedelta(seconds=max((one.ttl for one in mine), default=0)) - zone.max_lag
 
 
 def _wanted(zone: Zone) -> tuple[WantedRecord, ...]:

@@ -44,8 +44,10 @@ ALGORITHMS = {
 
 MAX_KEYS = 16
 """Keys of a server that are tried …"""
-MAX_TRIES, MAX_FAILURES = 512, 64
-"""… and attempts to verify, and of these such that fail, for one zone and poll: what is over is not known."""
+MAX_TRIES, MAX_FAILURES = 512, 32
+"""… and attempts to verify for one zone and poll, and such that fail for one of its addresses, lest one of them be the
+reason why nothing is known of others: what is over is not known.
+"""
 
 MIN_RSA_BITS, MAX_RSA_BITS, MAX_RSA_EXPONENT = 1024, 4096, 2**35
 """What can be verified of RSA, and what resolvers take (RFC 3110 section 2; BIND's max-rsa-exponent-size): more is
@@ -78,17 +80,22 @@ class Key:
 
 @dataclass(slots=True)
 class Verifier:
-    """What the keys of one server say of signatures; ``tries`` are counted over all of a zone's servers."""
+    """What the keys of one address say of signatures; ``tries`` are counted over all of a zone's addresses.
+
+    ``cut``: it gives keys that were too long, or too many, to be kept: any signature may be by one of those.
+    """
 
     keys: tuple[Key, ...]
     tries: "Tries"
+    cut: bool = False
+    failures: int = MAX_FAILURES
 
     def verdict(self, signature: Signature) -> Verdict:
         """Whether one of the keys made it."""
         found = Verdict.INVALID
         for key in self.keys[:MAX_KEYS]:
             if (key.algorithm, key.tag) == (signature.algorithm, signature.key_tag):
-                said = self.tries.verify(key, signature)
+                said = self._said(key, signature)
                 if said is Verdict.VALID:
                     return said
                 found = Verdict.UNKNOWN if said is Verdict.UNKNOWN else found
@@ -98,10 +105,17 @@ class Verifier:
         """Whether one of the keys could have made it."""
         return any((key.algorithm, key.tag) == (signature.algorithm, signature.key_tag) for key in self.keys)
 
+    def _said(self, key: Key, signature: Signature) -> Verdict:
+        if self.failures <= 0:
+            return Verdict.UNKNOWN
+        said = self.tries.verify(key, signature)
+        self.failures -= said is Verdict.INVALID
+        return said
+
     def _more(self, signature: Signature) -> bool:
         """Whether a key that was not tried could have made it."""
         rest = self.keys[MAX_KEYS:]
-        return any((key.algorithm, key.tag) == (signature.algorithm, signature.key_tag) for key in rest)
+        return self.cut or any((key.algorithm, key.tag) == (signature.algorithm, signature.key_tag) for key in rest)
 
 
 @dataclass(slots=True)
@@ -109,15 +123,13 @@ class Tries:
     """How often it may still be tried, and what was found of those tried before."""
 
     left: int = MAX_TRIES
-    failures: int = MAX_FAILURES
     known: dict[tuple[Key, Signature], Verdict] = field(default_factory=dict)
 
     def verify(self, key: Key, signature: Signature) -> Verdict:
         found = self.known.get((key, signature))
-        if found is None and self.left > 0 and self.failures > 0:
+        if found is None and self.left > 0:
             found = self.known[key, signature] = verify(key, signature)
             self.left -= 1
-            self.failures -= found is not Verdict.VALID
         return found or Verdict.UNKNOWN
 
 
@@ -136,6 +148,11 @@ def zone_keys(rdata: Iterable[str]) -> Iterator[Key]:
             continue  # too long to be kept whole, or of no sense at all
         if flags & _ZONE_KEY and not flags & _REVOKED and protocol == _DNSSEC:
             yield Key(algorithm, _tag(flags, algorithm, public), public)
+
+
+def are_cut(rdata: Iterable[str]) -> bool:
+    """Whether some of these records were not kept whole: neither digits nor base64 have full stops."""
+    return any("..." in text for text in rdata)
 
 
 def _tag(flags: int, algorithm: int, public: bytes) -> int:

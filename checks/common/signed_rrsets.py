@@ -1,16 +1,22 @@
 """The signed RRsets that an address gives: whether their signatures verify, and from when to when they are valid."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from checks.common.dnssec import Tries, Verdict, Verifier, algorithm_name, zone_keys
+from checks.common.dnssec import Tries, Verdict, Verifier, algorithm_name, are_cut, zone_keys
 from checks.common.rrset_compare import MACHINES, AddressCopy
 from checks.common.serial import HALF, MODULUS
 from checks.model import MAX_SIGNATURES, Address, Observation, Outcome, Shape, Signature, Zone, ZonePoll
 
 APEX_TYPES = ("SOA", "NS", "DNSKEY")
 """What is signed in every signed zone (RFC 4035 section 2.2)."""
+
+
+HOUR, NO_TIME = timedelta(hours=1), timedelta()
+
+KNOT_INCEPTION = timedelta(minutes=90)
+"""How far Knot DNS dates signatures back, and no other signer that is known: BIND an hour, PowerDNS a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +27,17 @@ class Span:
     expiration: datetime
     key_tag: int
 
+    @property
+    def is_dated_by_knot(self) -> bool:
+        """Whether it begins 90 minutes before it was made, if it was made for so many hours, as with Knot DNS."""
+        return (self.expiration - self.inception - KNOT_INCEPTION) % HOUR == NO_TIME
+
 
 @dataclass(frozen=True, slots=True)
 class SignedRRset:
-    """``what`` is a type at the apex, or owner and type. ``signatures`` are the zone's, ``believed`` those that verify
-    or might; all of them where none does. ``failure``: why none does; ``doubt``: why that is not known.
+    """``what`` is a type at the apex, or owner and type. ``signatures`` are the zone's; ``believed`` is of those that
+    verify the one that ends last, or where none does, those that might, or all. ``failure``: why none does; ``doubt``:
+    why that is not known. ``ttl`` is in seconds, 0 where it was not read.
     """
 
     what: str
@@ -34,6 +46,7 @@ class SignedRRset:
     failure: str = ""
     doubt: str = ""
     without_edns: str = ""
+    ttl: int = 0
 
     def last(self, now: datetime) -> Span | None:
         """Of those that have begun the one that ends last."""
@@ -77,30 +90,31 @@ def signed_rrsets(
     tries = Tries()
     return {
         (copy.server.name, copy.address): tuple(
-            _signed_rrsets(zone, copy, by_place.get((copy.server.name, copy.address), {}), tries)
+            _signed_rrsets(zone, copy, by_place.get((copy.server.name, copy.address), {}), tries, poll.at)
         )
         for copy in every
     }
 
 
 def _signed_rrsets(
-    zone: Zone, copy: AddressCopy, answers: Mapping[tuple[str, str], Observation], tries: Tries
+    zone: Zone, copy: AddressCopy, answers: Mapping[tuple[str, str], Observation], tries: Tries, now: datetime
 ) -> Iterator[SignedRRset]:
     verifier = _verifier(zone, answers, tries)
     why = copy.reason or ("" if verifier is not None else "no usable answer for the DNSKEY records")
     if not why and any(not content.tied for content in copy.contents.values()):
         why = MACHINES
     for (name, type_), seen in answers.items():
-        if seen.shape is not Shape.RECORDS:
+        if seen.shape not in (Shape.RECORDS, Shape.CNAME):
             continue
         apex = name == zone.name
         own = tuple(one for one in seen.signatures if one.signer == zone.name)
-        what = type_ if apex else f"{name} {type_}"
+        kind = type_ if seen.shape is Shape.RECORDS else "CNAME"
+        what, ttl = kind if apex else f"{name} {kind}", seen.answer.ttl if seen.answer is not None else 0
         if own and not why and verifier is not None:
-            yield _verified(what, own, len(seen.signatures) < MAX_SIGNATURES, verifier)
+            yield replace(_verified(what, own, len(seen.signatures) < MAX_SIGNATURES, verifier, now), ttl=ttl)
         elif own:
-            yield SignedRRset(what, own, own, doubt=why)
-        elif apex and type_ in APEX_TYPES and not seen.signatures:
+            yield SignedRRset(what, own, own, doubt=why, ttl=ttl)
+        elif apex and what in APEX_TYPES and not seen.signatures:
             yield SignedRRset(what, without_edns=seen.without_edns)
 
 
@@ -109,15 +123,20 @@ def _verifier(zone: Zone, answers: Mapping[tuple[str, str], Observation], tries:
     seen = answers.get((zone.name, "DNSKEY"))
     if seen is None or seen.shape not in (Shape.RECORDS, Shape.NODATA):
         return None
-    return Verifier(tuple(zone_keys(seen.answer.rdata)) if seen.answer is not None else (), tries)
+    rdata = seen.answer.rdata if seen.answer is not None else ()
+    return Verifier(tuple(zone_keys(rdata)), tries, are_cut(rdata))
 
 
-def _verified(what: str, own: tuple[Signature, ...], whole: bool, verifier: Verifier) -> SignedRRset:
-    """``whole``: these are all there are."""
-    said = [(one, verifier.verdict(one)) for one in own]
-    believed = tuple(one for one, verdict in said if verdict is not Verdict.INVALID)
-    if any(verdict is Verdict.VALID for _, verdict in said):
-        return SignedRRset(what, own, believed)
+def _verified(what: str, own: tuple[Signature, ...], whole: bool, verifier: Verifier, now: datetime) -> SignedRRset:
+    """``whole``: these are all there are. Of those that have begun the one that ends last counts: it is tried first,
+    and once it verifies no other is; the others only if none of these does.
+    """
+    believed: tuple[Signature, ...] = ()
+    for one in sorted(own, key=lambda each: _use(each, now), reverse=True):
+        verdict = verifier.verdict(one)
+        if verdict is Verdict.VALID:
+            return SignedRRset(what, own, (one,))
+        believed += (one,) if verdict is Verdict.UNKNOWN else ()
     if believed:
         one = believed[0]
         by = f"key {one.key_tag}, algorithm {algorithm_name(one.algorithm)}"
@@ -125,6 +144,13 @@ def _verified(what: str, own: tuple[Signature, ...], whole: bool, verifier: Veri
     if not whole:
         return SignedRRset(what, own, own, doubt=f"more than {MAX_SIGNATURES} signatures of {what}: not all are tried")
     return SignedRRset(what, own, own, failure=_failure(own[0], verifier))
+
+
+def _use(one: Signature, now: datetime) -> tuple[bool, datetime, datetime]:
+    """Greater for what is of more use to who validates: it has begun, and ends later; else it begins sooner."""
+    each = span(one, now)
+    begun = each.inception <= now
+    return begun, each.expiration if begun else now - (each.inception - now), each.expiration
 
 
 def _failure(one: Signature, verifier: Verifier) -> str:

@@ -216,7 +216,7 @@ class Observation:
     soa: Soa | None = None
     answer: RrSet | None = None
     signatures: tuple[Signature, ...] = ()
-    """Those of ``answer``, of which there may be more if there are MAX_SIGNATURES."""
+    """Those of ``answer``, or of the CNAME in its place; there may be more of them if there are MAX_SIGNATURES."""
     nsid: str | None = None
     expire: int | None = None
     ede: tuple[str, ...] = ()
@@ -302,11 +302,15 @@ class Inconclusive:
 
 @dataclass(frozen=True, slots=True)
 class SignatureEnd:
-    """When the first signature at an address ends, or ended, of those without which a record would have none."""
+    """When the first signature at an address ends, or ended, of those without which a record would have none.
+
+    ``what`` it is of: a type at the apex, or owner and type.
+    """
 
     server: str
     address: Address
     at: datetime
+    what: str = ""
 
 
 class CheckInconclusive(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from checks.common.text import format_duration, one_line, plural
+from checks.common.text import format_duration, format_time, one_line, plural
 from checks.model import Health
 from checks.model.finding_type import Severity
 from monitor.cli.zone_check.check_zone import ZoneReport
@@ -42,6 +42,8 @@ def table(report: ZoneReport) -> None:
         console.print(line)
     for hop in tree_lines(report.status.tree, last_look(report)):
         say(hop)
+    for sentence in signatures_text(report):
+        say(sentence)
     for problem in report.notes:
         say(f"note: {problem}", "yellow")
     if not report.status.addresses:
@@ -130,6 +132,16 @@ def expiry_text(address: AddressStatus) -> str:
     left = address.expires - address.checked_at
     when = f"in {format_duration(left)}" if left.total_seconds() > 0 else "now"
     return f"{when} (estimated)" if address.estimated else when
+
+
+def signatures_text(report: ZoneReport) -> Iterator[str]:
+    """Where the zone is signed, when the first of its signatures ends that were looked at."""
+    ends = [(end.at, result.at, end) for result in report.results.values() for end in result.ends]
+    if not ends:
+        return
+    at, now, end = min(ends, key=lambda each: each[0])
+    when = f"ended {format_duration(now - at)} ago" if at <= now else f"ends in {format_duration(at - now)}"
+    yield f"signatures: the first {when}, {format_time(at)} ({end.what} at {end.server}, {end.address})"
 
 
 def lag_text(report: ZoneReport, address: AddressStatus) -> str:

@@ -57,6 +57,8 @@ def wire(query: Query, copy: dns.zone.Zone) -> bytes:
     reply = dns.message.make_response(request)
     reply.flags |= dns.flags.AA
     name, rtype = dns.name.from_text(query.qname), dns.rdatatype.from_text(query.qtype)
+    if copy.get_rdataset(name, rtype) is None and copy.get_rdataset(name, dns.rdatatype.CNAME) is not None:
+        rtype = dns.rdatatype.CNAME
     found, sigs = copy.get_rdataset(name, rtype), copy.get_rdataset(name, dns.rdatatype.RRSIG, rtype)
     for rdataset in filter(None, (found, sigs if query.dnssec else None)):
         rrset = dns.rrset.RRset(name, dns.rdataclass.IN, rdataset.rdtype, rdataset.covers)

@@ -143,10 +143,11 @@ def read(wire: bytes, question: Question) -> Answer:
         rrset = _soa_rrset(question, single)
     elif mine:
         rrset = _rrset(question, mine)
+    signed = mine if mine or not message.question else [o for o in message.answer if _is(o, CNAME) and o.name == name]
     return Answer(
         rcode_text(message.rcode()), bool(message.flags & dns.flags.AA), bool(message.flags & dns.flags.TC),
         _shape(message, name, question, bool(mine)), single, rrset, _options(message), records=len(message.answer),
-        signatures=signatures(message.answer, mine, name) if mine and question.dnssec else (),
+        signatures=signatures(message.answer, signed, name) if signed and question.dnssec else (),
     )  # fmt: skip
 
 

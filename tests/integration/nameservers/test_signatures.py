@@ -1,5 +1,6 @@
 """Signatures on real servers: good, expiring, ended, older on an equal serial, tampered with, and none at all."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,6 +28,7 @@ from tests.support.speaking import say
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 
 KEY = zone_key()
 
@@ -131,7 +133,9 @@ async def test_one_look_without_a_service(lab: Lab, content: Content, status: in
     servers = [f"--server={one.name}={one.ipv4}" for one in lab.servers[:3]]
     said = await say("check", content.zone, *servers, "--moment", "0.1")
     assert said.status == status, said.out + said.err
-    assert words in " ".join(said.out.split())
+    every = " ".join(said.out.split())
+    assert words in every
+    assert re.search(r"signatures: the first (ends in|ended) \d+ d .*UTC \(SOA at primary, 127", every)
 
 
 async def test_a_zone_that_is_signed_anew_on_the_same_serial(lab: Lab, probe: Prober) -> None:
@@ -221,6 +225,43 @@ async def test_signers_and_their_secondaries_are_well(signers: Lab, probe: Probe
     result = await watch.look("signatures")
     assert (result.findings, result.unsure) == ((), ())
     assert all(seen.signatures for seen in watch.seen if seen.query.qtype in ("SOA", "NS", "DNSKEY", "A"))
+
+
+RENEWED = {"bind": 5 * DAY, "knot": 65 * MINUTE, "powerdns": 7 * DAY}
+"""What is left of signatures when they are renewed by default; with Knot DNS an hour and the greatest TTL."""
+TOLD = {"bind": 69 * HOUR, "knot": 55 * MINUTE, "powerdns": 69 * HOUR}
+"""What is left of them when that they have not been is told."""
+
+
+@pytest.mark.parametrize("software", SIGNERS)
+async def test_signers_as_they_are_by_default_are_never_told_of(signers: Lab, probe: Prober, software: str) -> None:
+    """Not even at the last moment before they renew what they have signed, but soon after."""
+    signer = next(one for one in signers.servers if one.name == f"{software}-signer")
+    watch = Watch(probe, watched(live(software), signer, records=(WantedRecord(f"www.{live(software)}", "A"),)))
+    first = await watch.look("signatures")
+    (ends,) = {end.at for end in first.ends if end.address == signer.ipv4}
+    assert (first.findings, first.unsure) == ((), ())
+    for left in (RENEWED[software], TOLD[software] + MINUTE):
+        assert codes(await watch.look("signatures", after=ends - left - now())) == {}
+    late = await watch.look("signatures", after=ends - TOLD[software] + MINUTE - now())
+    assert codes(late) == all_have("signature-expiring", signer.name)
+
+
+async def test_an_alias_is_signed_too(probe: Prober) -> None:
+    content = made("alias.test.", since=DAY, left=29 * DAY, records=(*SHORT, "alias CNAME www"))
+    with Lab() as lab:
+        primary = lab.primary("bind", content, name="primary")
+        for software in SOFTWARE:
+            lab.secondary(software, of=primary, name=software).use_dnssec()
+        lab.start()
+        for server in lab.servers:
+            server.wait(content.zone, 10)
+        watch = Watch(probe, watched(content.zone, *lab.servers, records=(WantedRecord(f"alias.{content.zone}", "A"),)))
+        result = await watch.look("signatures")
+    assert (result.findings, result.unsure) == ((), ())
+    given = [seen for seen in watch.seen if seen.query.qname == f"alias.{content.zone}"]
+    assert len(given) == 2 * len(EVERYBODY)
+    assert all(len(seen.signatures) == 1 for seen in given)
 
 
 async def test_two_that_sign_with_the_same_keys_on_the_fly(probe: Prober) -> None:

@@ -22,6 +22,7 @@ from checks.model import (
     WantedRecord,
     Zone,
 )
+from checks.model.signing import with_signer
 from checks.signatures import VERIFICATION, Signatures
 from checks.zone_state.model import ZoneState
 from tests.support.lab.model import SHORT, Content
@@ -36,6 +37,12 @@ TRIO = zone("ns1", "ns2", "ns3")
 HIDDEN = zone("ns1", server("ns2", hidden=True), "ns3")
 PROVIDERS = zone(server("ns1", group="a"), server("ns2", group="b"), server("ns3", group="b"))
 WWW = zone(records=(WantedRecord("www.example.com.", "A"), WantedRecord("nothing.example.com.", "A")))
+
+HOUR = timedelta(hours=1)
+BY_KNOT = 14 * DAY + 1.5 * HOUR
+"""From inception to expiration, as Knot DNS dates signatures by default."""
+
+ALIAS = zone(records=(WantedRecord("alias.example.com.", "A"),))
 
 GOOD = made(KEY)
 PLAIN = Content("example.com.", serial=10)
@@ -78,6 +85,19 @@ def everywhere(content: Content) -> tuple[tuple[str, Content], ...]:
     return (("ns1", content), ("ns2", content))
 
 
+def only_of(name: str, ended: Content, others: Content) -> Content:
+    """With signatures that have ended for one name, and those of another signing for all else."""
+    sigs = [one for one in ended.records if one.startswith(f"{name} RRSIG ")]
+    rest = [one for one in others.records if not one.startswith(f"{name} RRSIG ")]
+    return replace(others, records=(*rest, *sigs))
+
+
+aliased = only_of(
+    "alias.example.com.",
+    made(KEY, left=-DAY, records=(*SHORT, "alias CNAME www")),
+    made(KEY, records=(*SHORT, "alias CNAME www")),
+)
+
 EXPIRED, INVALID, EXPIRING = "signature-expired", "signature-invalid", "signature-expiring"
 MISSING, DIFFER, KEYS = "signature-missing", "signatures-differ", "key-set-differs"
 EXPIRE = "signature-before-expire"
@@ -88,10 +108,19 @@ ROWS: list[tuple[str, Zone, tuple[tuple[str, Content | str], ...], set[tuple[str
     ("not signed", PAIR, everywhere(PLAIN), set()),
     ("keys, and nothing signed", PAIR, everywhere(STRIPPED), set()),
     ("alone", zone("ns1"), (("ns1", GOOD),), set()),
-    ("three days and a minute left of thirty days", PAIR, everywhere(left(3 * DAY + MINUTE)), set()),
-    ("three days left of thirty", PAIR, everywhere(left(3 * DAY)), {(EXPIRING, one) for one in BOTH}),
-    ("a day and a minute left of four", PAIR, everywhere(left(DAY + MINUTE, 4 * DAY)), set()),
-    ("a day left of four", PAIR, everywhere(left(DAY, 4 * DAY)), {(EXPIRING, one) for one in BOTH}),
+    ("three days left of thirty, and three hours to renew them", PAIR, everywhere(left(69 * HOUR + MINUTE)), set()),
+    ("three hours later", PAIR, everywhere(left(69 * HOUR)), {(EXPIRING, one) for one in BOTH}),
+    ("a quarter left of four days, and a tenth of it", PAIR, everywhere(left(0.9 * DAY + MINUTE, 4 * DAY)), set()),
+    ("a tenth later", PAIR, everywhere(left(0.9 * DAY, 4 * DAY)), {(EXPIRING, one) for one in BOTH}),
+    ("a quarter left of an hour", PAIR, everywhere(left(13.6 * MINUTE, HOUR)), set()),
+    ("less of an hour", PAIR, everywhere(left(13.5 * MINUTE, HOUR)), {(EXPIRING, one) for one in BOTH}),
+    ("when Knot DNS renews by default", PAIR, everywhere(left(HOUR + 5 * MINUTE, BY_KNOT)), set()),
+    ("ten minutes later", PAIR, everywhere(left(55 * MINUTE, BY_KNOT)), {(EXPIRING, one) for one in BOTH}),
+    ("when Knot DNS renews, TTL a day", PAIR, everywhere(made(KEY, DAY + HOUR, BY_KNOT, expire=1, ttl=86400)), set()),
+    ("ten minutes later, TTL a day", PAIR,
+     everywhere(made(KEY, DAY + 50 * MINUTE, BY_KNOT, expire=1, ttl=86400)), {(EXPIRING, one) for one in BOTH}),
+    ("TTL of a week, and a quarter of the life", PAIR,
+     everywhere(made(KEY, 3 * DAY, BY_KNOT, expire=1, ttl=604800)), set()),
     ("the moment it ends", PAIR, everywhere(left(0 * DAY)), {(EXPIRED, one) for one in BOTH}),
     ("a second before", PAIR, everywhere(left(timedelta(seconds=1))), {(EXPIRING, one) for one in BOTH}),
     ("ended long ago", PAIR, everywhere(made(KEY, left=-60 * DAY)), {(EXPIRED, one) for one in BOTH}),
@@ -121,6 +150,7 @@ ROWS: list[tuple[str, Zone, tuple[tuple[str, Content | str], ...], set[tuple[str
     ("keys differ within a group", PROVIDERS, (("ns1", GOOD), ("ns2", made(OTHER)), ("ns3", GOOD)),
      {(KEYS, "ns3")}),
     ("chosen records", WWW, everywhere(GOOD), set()),
+    ("an alias ends", ALIAS, everywhere(aliased), {(EXPIRED, one) for one in BOTH}),
     ("one is silent", PAIR, (("ns1", GOOD), ("ns2", "-")), set()),
 ]  # fmt: skip
 
@@ -140,7 +170,7 @@ def test_texts() -> None:
     tag = KEY.tag
     assert text(judged(PAIR, *everywhere(made(KEY, left=-61 * DAY))), EXPIRED) == (
         "ns1 (192.0.2.1): the signatures of SOA, NS and DNSKEY have ended, the first 61 d ago "
-        f"(SOA, 2026-09-20 12:00 UTC, key {tag})"
+        f"(SOA, 2026-09-20 12:00 UTC, key {tag}); by the clock of the monitor, 2026-11-20 12:00 UTC"
     )
     soon = judged(PAIR, *everywhere(made(KEY, left=DAY)))
     assert text(soon, EXPIRING) == (
@@ -338,7 +368,7 @@ def test_the_end_is_told_whether_it_is_near_or_not() -> None:
     address = PAIR.servers[0].addresses[0]
     for days in (29, 2, -60):
         result = judged(zone("ns1"), ("ns1", made(KEY, left=days * DAY)))
-        assert result.ends == (SignatureEnd("ns1", address, NOON + days * DAY),)
+        assert result.ends == (SignatureEnd("ns1", address, NOON + days * DAY, "SOA"),)
     for nothing in (PLAIN, made(KEY, left=31 * DAY), "-"):
         assert judged(zone("ns1"), ("ns1", nothing)).ends == ()
 
@@ -347,6 +377,48 @@ def test_settings_move_the_margin() -> None:
     poll = gather(PAIR, "signatures", *asked(PAIR, *everywhere(made(KEY, left=2 * DAY, expire=60))))
     for check in (Signatures(expiring=DAY), Signatures(expiring_share=0.05)):
         assert run_check(check, PAIR, poll, ZoneState(PAIR.name)).findings == ()
+
+
+def test_as_late_as_knot_only_where_all_signatures_are_dated_so() -> None:
+    """And not where the operator says otherwise."""
+    knot = made(KEY, 2 * HOUR, BY_KNOT, expire=1)
+    mixed = only_of("example.com.", made(KEY, left=2 * HOUR, expire=1), made(KEY, DAY, BY_KNOT, expire=1))
+    poll = gather(PAIR, "signatures", *asked(PAIR, *everywhere(knot)))
+    assert codes(judged(PAIR, *everywhere(knot))) == set()
+    assert codes(judged(PAIR, *everywhere(mixed))) == {(EXPIRING, one) for one in BOTH}
+    told = run_check(Signatures(expiring_knot=3 * DAY), PAIR, poll, ZoneState(PAIR.name))
+    assert codes(told) == {(EXPIRING, one) for one in BOTH}
+
+
+def test_a_signer_goes_on_signing_without_its_primary() -> None:
+    named = replace(TRIO, servers=with_signer(TRIO.servers, "ns1", "ns2"), signer="ns2")
+    brief = made(KEY, left=6 * DAY)
+    assert codes(judged(named, ("ns1", replace(PLAIN, serial=3)), ("ns2", brief), ("ns3", brief))) == {(EXPIRE, "ns3")}
+
+
+def test_keys_that_were_not_kept_may_have_made_it() -> None:
+    for cut in ("257 3 8 AAAA... sha256:00", "... 3 more, sha256:00"):
+        every = [
+            replace(one, answer=replace(one.answer, rdata=(cut,)))
+            if one.answer is not None and one.query.qtype == "DNSKEY"
+            else one
+            for one in asked(PAIR, *everywhere(GOOD))
+        ]
+        result = judged_as(*every)
+        assert result.health is Health.GOOD
+        assert {name for name, subject, _ in unsure(result) if subject == VERIFICATION} == set(BOTH)
+
+
+def test_who_keeps_us_busy_hides_nothing_of_others() -> None:
+    """One gives more signatures that fail than are tried (CVE-2023-50387); what is wrong elsewhere is told anyway."""
+
+    def hostile(one: Observation) -> Observation:
+        every = (replace(each, octets=bytes((n,)) * 64) for each in one.signatures for n in range(MAX_SIGNATURES - 1))
+        return replace(one, signatures=tuple(every)) if one.server == "ns1" else one
+
+    result = judged_as(*map(hostile, asked(WWW, ("ns1", GOOD), ("ns2", tampered(GOOD, "SOA", "NS")))), where=WWW)
+    assert codes(result) == {(INVALID, "ns1"), (INVALID, "ns2")}
+    assert "no signature of SOA and NS verifies" in text(result, INVALID)
 
 
 @pytest.mark.parametrize("away", [-(2**31), -1, 0, 1, 2**31 - 1])

@@ -44,6 +44,17 @@ async def test_every_page_is_there(path: str) -> None:
         assert "style=" not in answer.text
 
 
+async def test_when_signatures_end_is_shown_where_the_zone_is_signed() -> None:
+    plain = zone("plain.example.")
+    for server in SERVERS:
+        plain = change(plain, server, signatures_end=None)
+    mixed = change(zone("mixed.example."), "ns2", signatures_end=ago(days=61))
+    async with client(await stage(status([plain, zone("signed.example."), mixed]))) as http:
+        assert "Signatures end" not in (await http.get("/zones/plain.example")).text
+        assert "in 9 d<span" in (await http.get("/zones/signed.example")).text
+        assert "61 d ago<span" in (await http.get("/zones/mixed.example")).text
+
+
 def only(*names: str, **health: Health) -> object:
     return status([replace(zone(name), health=health.get(name[0], Health.GOOD)) for name in names])
 

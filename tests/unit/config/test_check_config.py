@@ -267,6 +267,6 @@ async def test_a_cap_too_low_for_servers_that_only_a_resolver_knows_is_told_once
     assert out == ""
     assert said.startswith("problem: probe.max_qps_per_server: the cadences need 0.037 queries/s at ns1.example.net, ")
     assert said.endswith(
-        "the cap is 0.01, so sweeps take about 3.69 times their cadence (soa-serial 3m42s instead of 1m); "
+        "the cap is 0.01, so sweeps take about 3.7 times their cadence (soa-serial 3m42s instead of 1m); "
         "a cap of 0.047 would do\n"
     )

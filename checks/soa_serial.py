@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common.serial import behind, newer, unordered
-from checks.common.serial_cures import cure_for_ahead, had
-from checks.common.text import enumerated, format_duration, format_time, instant, plural
+from checks.common.serial_cures import cure_for_ahead, had, regressed
+from checks.common.serial_styles import DATE_FUTURE, JUMPED, style_findings
+from checks.common.text import format_duration, format_time, instant, plural
 from checks.common.unnamed_signer import key_queries, signed_places, unnamed_signer
 from checks.common.versions import newer_than
 from checks.model import (
@@ -57,7 +58,9 @@ EXPIRY_NEAR = FindingType("expiry-near", Severity.WARNING, "A server will stop s
 EXPIRY_IMMINENT = FindingType(
     "expiry-imminent", Severity.CRITICAL, "A server is about to stop serving the zone", inherits=True
 )
-FINDINGS = (LATE, OVERDUE, STUCK, AHEAD, REGRESSED, UNORDERED, SIGNER_UNSET, EXPIRY_NEAR, EXPIRY_IMMINENT)
+FINDINGS = (
+    LATE, OVERDUE, STUCK, AHEAD, REGRESSED, UNORDERED, SIGNER_UNSET, JUMPED, DATE_FUTURE, EXPIRY_NEAR, EXPIRY_IMMINENT
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,9 @@ class SoaSerial:
     serial-regressed   the primary's serial went back (believed likewise), while any address is still ahead of it
     serial-unordered   2^31 away from the reference, or no reference because of that (RFC 1982 section 3.2)
     signer-unset       in place of any of these: it serves DNSKEY records and the primary none, so serials are two kinds
+    serial-jumped      the reference was a date, and the next is none and beyond those of today; till the one after
+    serial-date-future  the reference is a date later than tomorrow, and was not counted up to there; at first
+                       sight a year ahead
     expiry-imminent    no more than a quarter of the SOA's expire is left before the address stops serving
     expiry-near        no more than half is left, and refresh + retry + cadence have passed since it was full: it has
                        not refreshed, even if its serial is right
@@ -184,8 +190,9 @@ class SoaSerial:
                 if address_state.expires is not None and serial_group.soa is not None:
                     yield from self._expiry(address_state, address_state.expires, serial_group.soa, poll)
         for serial_group in zone_state.serial_groups:
+            yield from style_findings(zone, serial_group, zone_state, poll.at)
             if serial_group.regressed is not None:
-                yield _regressed(zone, serial_group, zone_state)
+                yield Finding(REGRESSED.code, regressed(zone, serial_group, zone_state), zone.primary)
 
     def due(self, zone_state: ZoneState) -> datetime | None:
         """When time alone will bring a finding about a zone state that packs (its codec); None if it never will.
@@ -327,18 +334,3 @@ def _unordered(
     cure = ". Transfer the zone afresh there" if zone.leader(serial_group.group) is not None else ""
     text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}{cure}"
     return _finding(UNORDERED.code, address_state, text)
-
-
-def _regressed(zone: Zone, serial_group: SerialGroup, zone_state: ZoneState) -> Finding:
-    was = serial_group.regressed.serial if serial_group.regressed is not None else None
-    ahead = [
-        f"{s.server} ({s.address})"
-        for s in zone_state.address_states
-        if s.group == serial_group.group
-        and s.serial is not None
-        and serial_group.reference is not None
-        and behind(serial_group.reference, s.serial) is None
-    ]
-    now = serial_group.reference
-    text = f"{zone.primary} is the primary and went back from {was} to {now}; ahead of it: {enumerated(ahead)}"
-    return Finding(REGRESSED.code, text, zone.primary)

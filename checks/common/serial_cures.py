@@ -1,6 +1,7 @@
 """What ends it that a server is ahead of its primary, in words, as far as that is known."""
 
 from checks.common.serial import above, behind, path
+from checks.common.serial_styles import mixed
 from checks.common.text import enumerated
 from checks.model import Zone
 from checks.zone_state.address import ANSWERED
@@ -21,6 +22,9 @@ def cure_for_ahead(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup,
         f'If it signs the zone, its serials are its own: set signer = "{address_state.server}" in the zone; if it gets '
         "the zone from elsewhere, another group for it and for who follows it"
     )
+    reference = serial_group.reference
+    if styles := mixed(address_state.serial, reference, zone_state.at):
+        return f"Two ways of counting are mixed{styles}. T{afresh}{_forward(zone_state, serial_group)}"
     return f"{apart}. Otherwise t{afresh}{forward}"
 
 
@@ -55,3 +59,15 @@ def _forward(zone_state: ZoneState, serial_group: SerialGroup) -> str:
         f"; or publish a serial newer than all that are served, such as {step}. To count on from "
         f"{serial_group.reference} after that, set the serial to {back}, each once all servers have the one before"
     )
+
+
+def regressed(zone: Zone, serial_group: SerialGroup, zone_state: ZoneState) -> str:
+    """That the primary went back, from what, and who is ahead of it."""
+    now, was = serial_group.reference, serial_group.regressed.serial if serial_group.regressed is not None else None
+    ahead = [
+        f"{s.server} ({s.address})"
+        for s in zone_state.address_states
+        if s.group == serial_group.group and s.serial is not None and now is not None and behind(now, s.serial) is None
+    ]
+    why = mixed(was, now, zone_state.at)
+    return f"{zone.primary} is the primary and went back from {was} to {now}{why}; ahead of it: {enumerated(ahead)}"

@@ -276,6 +276,7 @@ def _settled(serial_group: SerialGroup) -> bool:
             and not serial_group.versions
             and serial_group.doubt is None
             and serial_group.regressed is None
+            and serial_group.jumped is None
         )
     return (
         serial_group.soa is not None
@@ -284,4 +285,5 @@ def _settled(serial_group: SerialGroup) -> bool:
         and serial_group.versions[0].serial == reference
         and serial_group.doubt is None
         and serial_group.regressed is None
+        and serial_group.jumped is None
     )

@@ -71,6 +71,8 @@ class SerialGroup:
     """A primary that seems to have stepped back, until it is believed."""
     regressed: Version | None = None
     """The version the primary stepped back from, while that matters to somebody."""
+    jumped: Version | None = None
+    """The version before the reference, where that left the dates, or went on to one that is to come."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from checks.common.serial import behind, newer, newest
+from checks.common.serial_styles import jumped_from
 from checks.common.versions import newer_than, version_line
 from checks.model import Address, Observation, Soa, Zone
 from checks.zone_state.address import ANSWERED, AddressUpdate, expiry, next_state, primary_reference, refuses
@@ -100,6 +101,7 @@ def update_group(
         _versions(serial_group, looks, stood, reference, last, at, signed),
         heard.doubt if heard is not None else serial_group.doubt,
         _regressed(serial_group, reference, stood, stepped=heard is not None and heard.stepped),
+        _jumped(serial_group, reference, looks, at),
     )
     return after, {
         (look.server.name, look.address): _finish(
@@ -192,6 +194,18 @@ def _regressed(
         return None
     ahead = (s.serial is not None and behind(reference, s.serial) is None for s in stood)
     return regressed if any(ahead) else None
+
+
+def _jumped(
+    serial_group: SerialGroup, reference: int | None, looks: list[AddressUpdate], at: datetime
+) -> Version | None:
+    """The version before the reference, if that has jumped; until the next version."""
+    if reference == serial_group.reference:
+        return serial_group.jumped
+    served = {look.before.serial for look in looks if look.before is not None and look.before.serial is not None}
+    if not jumped_from(serial_group, reference, served, at):
+        return None
+    return next((version for version in serial_group.versions if version.serial == serial_group.reference), None)
 
 
 def _soa(serial_group: SerialGroup, reference: int | None, zone: Zone, looks: list[AddressUpdate]) -> Soa | None:

@@ -9,12 +9,14 @@ for serials and times, if
 1. every address of a serial group has one serial, as all had there, and the zone state, if there is one, says the
    same of serials, SOA and NSIDs (that leaves it as it is), and
 2. the EXPIREs are above the least from which on time alone would bring a finding, and are given where they were, and
-3. connectivity has heard of each of the addresses, and the monitor is offline over nothing.
+3. no serial is a date that is to come, of which soa-serial has something to say, and
+4. connectivity has heard of each of the addresses, and the monitor is offline over nothing.
 
 So it is made directly, without an observation, a zone state, or a check result. All others are polls as any.
 """
 
 from checks.common.epoch import micros
+from checks.common.serial_styles import date_ahead
 from checks.model import ZonePoll
 from checks.zone_state.first_row import first_row
 from monitor.probe.bulk.observations import formed_observation
@@ -96,6 +98,8 @@ def apply_first(
             return None
         expires.append(None if left is None or primary else answer.at + left * 1_000_000)
     at, name, serials = micros(poll.at), columns.zone_table.names[number], [one.serial for one in answers]
+    if any(date_ahead(serial, poll.at) for serial in serials):
+        return None
     row = known = state.zone_states.row(name)
     if known is None:
         row = result.row.pack(at, serials, [one.at for one in answers], expires)

@@ -35,6 +35,7 @@ NESTED: dict[str, Any] = {
     "address": Address,
     "doubt": UnconfirmedSerial,
     "regressed": Version,
+    "jumped": Version,
     "soa": Soa,
 }
 

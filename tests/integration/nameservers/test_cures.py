@@ -26,7 +26,7 @@ from tests.support.lab.orders import order
 from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
 
-LOW = 2026112601
+LOW = 2020112601
 GAPS = {"five": 5, "third": MODULUS // 3, "half": HALF}
 ALL = tuple(SOFTWARE)
 NAMES = {"bind": "BIND", "knot": "Knot DNS", "nsd": "NSD", "powerdns": "PowerDNS"}

@@ -1,22 +1,27 @@
 """Who serves which version, who lags, and for how long: every software as primary, all four behind it."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
+from checks.common.serial_styles import date_of
 from checks.model import Family, Health, Outcome, Query, Transport, WantedRecord
 from checks.zone_state.update import behind_since, lag
-from monitor.clock import monotonic
+from monitor.clock import monotonic, now
 from monitor.probe.types import Prober
 from tests.integration.nameservers.world import (
+    AHEAD,
     BACK,
     BUSY,
     HALF,
     HELD,
+    JUMP,
     LATE,
     MOVED,
     ROUND,
     SIX,
     SYNC,
+    ZERO,
     Watch,
     World,
     ask,
@@ -123,6 +128,64 @@ async def test_a_serial_that_wraps_around_is_newer(world: World, probe: Prober) 
     (serial_group,) = watch.zone_state.serial_groups
     assert serial_group.reference == 5
     assert {address_state.serial for address_state in watch.zone_state.address_states} == {5}
+
+
+async def test_zero_is_a_serial_like_any_other(world: World, probe: Prober) -> None:
+    """4294967295 → 0 → 1: what every software takes from every other."""
+    watch = Watch(probe, world.zone(ZERO))
+    assert (await watch.look("soa-serial")).health is Health.GOOD
+    for serial in (0, 1):
+        world.primary.put(replace(world.primary.content(ZERO), serial=serial))
+        world.primary.wait(ZERO, serial)
+        for secondary in world.secondaries:
+            secondary.catch_up(ZERO, serial)
+        for after in (timedelta(), ELEVEN_MINUTES):
+            result = await watch.look("soa-serial", after=after)
+            assert (result.health, result.findings) == (Health.GOOD, ())
+
+
+async def lead_back(world: World, watch: Watch, text: str) -> None:
+    """Publish what a finding says, each once all servers have the one before; nobody is late or odd meanwhile."""
+    named = re.search(r"set the serial to ([\d, and]+), each", text)
+    assert named is not None, text
+    steps = [int(number) for number in re.findall(r"\d+", named[1])]
+    assert len(steps) == 2, text
+    for serial in steps:
+        world.primary.put(replace(world.primary.content(watch.zone.name), serial=serial))
+        world.primary.wait(watch.zone.name, serial)
+        for secondary in world.secondaries:
+            secondary.catch_up(watch.zone.name, serial)
+        result = await watch.look("soa-serial")
+        assert (result.health, result.findings) == (Health.GOOD, ()), serial
+
+
+async def test_a_serial_that_left_the_dates_is_led_back_to_them(world: World, probe: Prober) -> None:
+    """All take the jump, and none the date after it; all take every step that is named for the way back."""
+    watch = Watch(probe, world.zone(JUMP))
+    assert (await watch.look("soa-serial")).findings == ()
+    world.primary.put(replace(world.primary.content(JUMP), serial=3000000000))
+    world.primary.wait(JUMP, 3000000000)
+    first = await watch.look("soa-serial")
+    for secondary in world.secondaries:
+        secondary.catch_up(JUMP, 3000000000)
+    result = await watch.look("soa-serial")
+    assert codes(first) == codes(result) == {"primary": {"serial-jumped"}}
+    (finding,) = result.findings
+    await lead_back(world, watch, finding.text)
+    (serial_group,) = watch.zone_state.serial_groups
+    assert date_of(serial_group.reference or 0) == now().date()
+
+
+async def test_a_date_that_is_to_come_is_led_back_to_today(world: World, probe: Prober) -> None:
+    watch, far = Watch(probe, world.zone(AHEAD)), now().year * 1_000_000 + 36_112801
+    world.primary.put(replace(world.primary.content(AHEAD), serial=far))
+    world.primary.wait(AHEAD, far)
+    for secondary in world.secondaries:
+        secondary.catch_up(AHEAD, far)
+    result = await watch.look("soa-serial")
+    assert codes(result) == {"primary": {"serial-date-future"}}
+    (finding,) = result.findings
+    await lead_back(world, watch, finding.text)
 
 
 async def test_secondaries_that_transfer_over_ipv6_are_as_good(world: World, probe: Prober) -> None:

@@ -32,6 +32,9 @@ SYNC = "sync.test."
 LATE = "late.test."
 HELD = "held.test."
 ROUND = "round.test."
+ZERO = "zero.test."
+JUMP = "jump.test."
+AHEAD = "ahead.test."
 SIX = "six.test."
 BACK = "back.test."
 HALF = "half.test."
@@ -82,11 +85,14 @@ def build(lab: Lab, software: str) -> World:
     for zone in (SYNC, LATE, HELD, SIX, BACK, HALF, MOVED, BUSY, NEVER, LOCKED, PARTIAL):
         primary.serve(Content(zone, serial=10))
     primary.serve(Content(ROUND, serial=4294967290))
+    primary.serve(Content(ZERO, serial=4294967295))
+    for zone in (JUMP, AHEAD):
+        primary.serve(Content(zone, serial=2020112601))
     primary.serve(Content(BRIEF, serial=10, refresh=1, retry=1, expire=4))
     primary.serve(Content(BIG, serial=10, records=("@ NS ns1", "ns1 A 192.0.2.53", *HOSTS)))
     secondaries = tuple(lab.server(software, software) for software in SOFTWARE)
     for secondary in secondaries:
-        secondary.follow(primary, SYNC, LATE, HELD, BACK, HALF, MOVED, BUSY, ROUND, BRIEF, BIG)
+        secondary.follow(primary, SYNC, LATE, HELD, BACK, HALF, MOVED, BUSY, ROUND, ZERO, JUMP, AHEAD, BRIEF, BIG)
         secondary.follow(primary, SIX, over=Family.IPV6)
         secondary.follow(primary, NEVER, LOCKED, key=GUEST)
     return World(lab, primary, secondaries)

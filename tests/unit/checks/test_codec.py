@@ -178,6 +178,7 @@ OLDER = Version(9, None, NOON - MINUTE)
         replace(STEADY, serial_groups=(replace(GROUP, versions=(OLDER,)),)),
         replace(STEADY, serial_groups=(replace(GROUP, doubt=UnconfirmedSerial(9, None, 1, NOON)),)),
         replace(STEADY, serial_groups=(replace(GROUP, regressed=OLDER),)),
+        replace(STEADY, serial_groups=(replace(GROUP, jumped=OLDER),)),
         replace(STEADY, serial_groups=()),
         replace(STEADY, address_states=(FIRST, replace(SECOND, doubt=UnconfirmedSerial(9, None, 1, NOON)))),
         replace(STEADY, address_states=(FIRST, replace(SECOND, serial=9))),

@@ -126,7 +126,7 @@ LATE, OVERDUE, STUCK = "serial-late ns2", "serial-overdue ns2", "serial-stuck ns
 STORIES: list[tuple[str, dict[str, str], dict[int, str]]] = [
     # title, who serves what, look by look; from which look on what is said
     ("well, each by its own count", {"ns1": "10*30", "ns2": "500*30", "ns3": "500*30"}, {}),
-    ("the signed count is lower", {"ns1": "2026112601*30", "ns2": "7*30", "ns3": "7*30"}, {}),
+    ("the signed count is lower", {"ns1": "2026111901*30", "ns2": "7*30", "ns3": "7*30"}, {}),
     ("half the circle apart", {"ns1": "10*30", "ns2": "2147483658*30", "ns3": "2147483658*30"}, {}),
     ("a change is signed", {"ns1": "10*3 11*30", "ns2": "500*4 501*29", "ns3": "500*5 501*28"}, {}),
     ("and within one look", {"ns1": "10*3 11*30", "ns2": "500*3 501*30", "ns3": "500*3 501*30"}, {}),

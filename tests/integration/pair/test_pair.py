@@ -15,6 +15,8 @@ from checks.evaluation import run_check
 from checks.model import Server, WantedRecord, Zone
 from checks.records import Records
 from checks.zone_state.model import ZoneState
+from monitor.cli.zone_check.check_zone import check_zone
+from monitor.cli.zone_check.target import parse_target
 from monitor.clock import now
 from monitor.config.load import load, parse
 from monitor.pair import faults
@@ -156,3 +158,13 @@ async def test_what_differs_is_told_by_answers_that_say_which_version_they_are_f
     assert {one.zone_version for one in poll.seen if one.query.version} == {1000}
     found = run_check(Records(), zone, poll, ZoneState(zone.name)).findings
     assert [(one.code, one.server) for one in found] == [("content-differs", "ns2")]
+
+
+async def test_a_check_without_configuration_compares_the_default_list_at_two_looks(pair: Pair) -> None:
+    target = parse_target(ZONE, [f"{one.name}={one.addresses[0]}" for one in pair.servers], None)
+    good = await check_zone(target, 0.1)
+    assert (good.findings, len(good.looks)) == ((), 1)
+    pair.break_("record-changed")
+    bad = await check_zone(target, 0.1)
+    assert [(one.code, one.server) for one in bad.findings] == [("content-differs", "ns2")]
+    assert len(bad.looks) == 2

@@ -50,9 +50,9 @@ async def test_when_signatures_end_is_shown_where_the_zone_is_signed() -> None:
         plain = change(plain, server, signatures_end=None)
     mixed = change(zone("mixed.example."), "ns2", signatures_end=ago(days=61))
     async with client(await stage(status([plain, zone("signed.example."), mixed]))) as http:
-        assert "Signatures end" not in (await http.get("/zones/plain.example")).text
-        assert "in 9 d<span" in (await http.get("/zones/signed.example")).text
-        assert "61 d ago<span" in (await http.get("/zones/mixed.example")).text
+        assert "Signatures" not in (await http.get("/zones/plain.example")).text
+        assert "end in 9 d<span" in (await http.get("/zones/signed.example")).text
+        assert "ended 61 d ago<span" in (await http.get("/zones/mixed.example")).text
 
 
 def only(*names: str, **health: Health) -> object:

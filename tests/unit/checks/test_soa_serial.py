@@ -278,6 +278,21 @@ def test_a_zone_may_wish_for_less() -> None:
     assert heard(pages) == {4: LATE}
 
 
+def test_who_takes_every_version_45_seconds_late_is_late_and_never_stuck() -> None:
+    """A new version each 30 s, a look each 15 s; nothing but that its own version moves keeps it from being stuck."""
+    watched = replace(PAIR, max_lag=timedelta(seconds=20))
+    timers = replace(SOA, refresh=5, retry=60)
+    does = {
+        "ns1": " ".join(f"{10 + number // 2}" for number in range(240)),
+        "ns2": "9*3 " + " ".join(f"{10 + number // 2}" for number in range(237)),
+    }
+    pages = story(watched, does, soa=timers, every=timedelta(seconds=15))
+    assert {page.said for page in pages[3:]} == {"", LATE}
+    does["ns2"] = "9*3 10*237"
+    pages = story(watched, does, soa=timers, every=timedelta(seconds=15))
+    assert pages[-1].said == STUCK
+
+
 def test_texts_say_how_late_since_when_and_what_it_means() -> None:
     late = story(PAIR, {"ns1": "10 11*15", "ns2": "10*16"})[-1].result.findings[0]
     assert late.text == (

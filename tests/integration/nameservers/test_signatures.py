@@ -264,6 +264,27 @@ async def test_an_alias_is_signed_too(probe: Prober) -> None:
     assert all(len(seen.signatures) == 1 for seen in given)
 
 
+async def test_who_changes_the_letters_of_a_name_breaks_its_signature(probe: Prober) -> None:
+    """Names in SVCB and HTTPS records are signed in the letters they are written in (RFC 3597 section 7), and NSD 4.6
+    has them in lower case.
+    """
+    target = "1 WWW.Upper.Example."
+    content = made("upper.test.", since=DAY, left=29 * DAY, records=(*SHORT, f"h HTTPS {target}"))
+    with Lab() as lab:
+        primary = lab.primary("bind", content, name="primary")
+        for software in ("knot", "nsd"):
+            lab.secondary(software, of=primary, name=software)
+        lab.start()
+        for server in lab.servers:
+            server.wait(content.zone, 10)
+        given = {one.name: str(ask(one, f"h.{content.zone}", "HTTPS").answer[0][0]) for one in lab.servers}
+        zone = watched(content.zone, *lab.servers, records=(WantedRecord(f"h.{content.zone}", "HTTPS"),))
+        result = await judged(probe, zone)
+    changed = [name for name, text in given.items() if text != target]
+    assert set(changed) <= {"nsd"}
+    assert codes(result) == {name: {"signature-invalid"} for name in changed}
+
+
 async def test_two_that_sign_with_the_same_keys_on_the_fly(probe: Prober) -> None:
     """PowerDNS with a database that is replicated: signatures differ, when they begin and end does not."""
     zone = live("powerdns")

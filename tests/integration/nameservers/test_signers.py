@@ -22,7 +22,7 @@ from tests.support.lab.topology import Lab
 from tests.support.lab.waiting import until
 
 ZONE = "signed.test."
-LOW = 2020112601
+LOW = 2026112601
 SIGNERS = ("bind", "knot", "powerdns")
 AGAIN = {"bind": f"rndc sign {ZONE}", "knot": f"knotc zone-sign {ZONE}"}
 """What has the zone signed anew, without any change."""

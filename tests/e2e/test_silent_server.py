@@ -77,7 +77,7 @@ async def watching(
         text = config_text(
             {name: [server.ipv4] for name, server in servers.items()}, every=f"{CADENCE}s",
             service={"database": str(room / "soawatch.db")},
-            cadence=dict.fromkeys(("transfer", "ns-set", "soa-fields", "records"), "off"),
+            cadence=dict.fromkeys(("transfer", "open-transfer", "ns-set", "soa-fields", "records"), "off"),
             probe={"timeout": "400ms", "workers": workers}, settle="2s",
         ).replace('grace = "1s"', f'grace = "{GRACE}"')  # fmt: skip
         path = room / "soawatch.toml"

@@ -91,7 +91,8 @@ async def test_who_was_not_is_neither_well_nor_accused(
         pair.break_(fault, "ns2")
     said = await within(0.8, "-c", config, *both(pair), "--timeout", "0.8", "--nagios")
     assert said.status == 3
-    assert said.out.startswith(f"SOAWATCH UNKNOWN - {ZONE} ns2 ({pair.secondary.address}) ")
+    assert said.out.startswith(f"SOAWATCH UNKNOWN - {ZONE} ")
+    assert f" ns2 ({pair.secondary.address}) " in said.out
     assert words in said.out
     said = await within(0.8, "-c", config, *both(pair), "--timeout", "0.8")
     assert (said.status, said.out.splitlines()[0]) == (1, f"{ZONE}: cannot tell")

@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.open_transfers import FAILURE, OPEN, is_given, is_withheld
+from checks.common.open_transfers import FAILURE, OPEN, is_given, is_withheld, why_unasked
 from checks.model import (
     Address,
     Finding,
     Inconclusive,
     Observation,
-    Outcome,
     Query,
     Server,
     Transport,
@@ -75,8 +74,7 @@ def _without_rule(zone: Zone) -> Iterator[tuple[Server, Address]]:
 
 def _address(server: Server, address: Address, axfr: Observation | None) -> Finding | Inconclusive | None:
     if axfr is None or axfr.transfer is None:
-        unasked = axfr is not None and axfr.outcome is Outcome.UNASKED and axfr.detail
-        return Inconclusive(server.name, address, reason=unasked or "no TCP, or the monitor could not ask")
+        return Inconclusive(server.name, address, reason=why_unasked(axfr))
     if is_given(axfr):
         text = (
             f"{server.name} ({address}) gives the zone away without a key, as asked from this monitor's address, "

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.open_transfers import FAILURE, OPEN, PERMISSION, is_given, is_withheld
+from checks.common.open_transfers import FAILURE, OPEN, PERMISSION, is_given, is_withheld, why_unasked
 from checks.common.response_faults import fault
 from checks.common.serial import newer
 from checks.common.text import format_duration, plural
@@ -139,8 +139,7 @@ def _row(
 ) -> Finding | Inconclusive | None:
     result = axfr.transfer if axfr is not None else None
     if axfr is None or result is None or soa is None:
-        unasked = axfr is not None and axfr.outcome is Outcome.UNASKED and axfr.detail
-        return Inconclusive(server.name, address, subject(rule), unasked or "no TCP, or the monitor could not ask")
+        return Inconclusive(server.name, address, subject(rule), why_unasked(axfr))
     who = f"{server.name} ({address})"
     if rule.expect is Expectation.REFUSED and is_given(axfr):
         text = f"{who} gives the zone away to anyone with {_with(rule)}"

@@ -1,6 +1,6 @@
 """A zone given away to whoever asks: what counts as that, with a rule and without one."""
 
-from checks.model import Observation, TransferResult
+from checks.model import Observation, Outcome, TransferResult
 from checks.model.finding_type import FindingType, Severity
 
 OPEN = FindingType("transfer-open", Severity.WARNING, "A zone transfer is given away to somebody who need not have it")
@@ -27,6 +27,13 @@ FAILURE = {
 }
 _WITHHELD = frozenset({*PERMISSION, TransferResult.RCODE, TransferResult.RESET, TransferResult.EMPTY})
 """Endings that give nothing away and leave no doubt about it, while the server does serve the zone over TCP."""
+
+
+def why_unasked(axfr: Observation | None) -> str:
+    """Why there is no word of how a transfer ended."""
+    if axfr is not None and axfr.outcome is Outcome.UNASKED and axfr.detail:
+        return axfr.detail
+    return "no TCP, or the monitor could not ask"
 
 
 def is_given(axfr: Observation) -> bool:

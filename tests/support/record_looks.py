@@ -41,6 +41,12 @@ def poll_of(where: Zone, look: Look, at: datetime) -> ZonePoll:
     return gather(where, "records", *_observations(where, look), at=at)
 
 
+def in_columns(gives: Mapping[str, str]) -> list[Look]:
+    """The looks of a story that has for each server what it gives at each of them, with commas between."""
+    columns = {name: text.split(",") for name, text in gives.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
 def said(result: CheckResult) -> str:
     """Codes and servers: "content-differs ns2"; with "?" where something was unsure."""
     found = [f"{one.code} {one.server}" for one in result.findings]

@@ -10,7 +10,7 @@ from checks.model import Health, Observation, Shape, WantedRecord, Zone, ZonePol
 from checks.model.wanted import DEFAULT_RECORDS
 from checks.records import NEW, Records, compared_records
 from tests.support.observations import gather, has, query, seen, server, zone
-from tests.support.record_looks import looked, said
+from tests.support.record_looks import in_columns, looked, said
 from tests.support.record_observations import NOW
 
 PAIR = zone(default_records=True)
@@ -41,9 +41,7 @@ STORIES: list[tuple[str, Zone, dict[str, str], list[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "gives", "expected"), STORIES, ids=[title for title, *_ in STORIES])
 def test_story(title: str, where: Zone, gives: dict[str, str], expected: list[str]) -> None:
-    columns = {name: text.split(",") for name, text in gives.items()}
-    looks = [{name: column[number] for name, column in columns.items()} for number in range(len(expected))]
-    assert [said(result) for result in looked(where, looks)] == expected
+    assert [said(result) for result in looked(where, in_columns(gives))] == expected
 
 
 def test_what_is_new_is_unsure_and_is_to_be_looked_at_again_soon() -> None:

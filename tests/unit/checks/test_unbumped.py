@@ -8,7 +8,7 @@ from checks.common.unbumped import UNBUMPED
 from checks.model import RememberedRecords, WantedRecord, Zone
 from checks.records import Records
 from tests.support.observations import address, gather, server, zone
-from tests.support.record_looks import looked, said
+from tests.support.record_looks import in_columns, looked, said
 
 WWW = WantedRecord("www.example.com.", "A")
 PAIR = zone(records=(WWW,))
@@ -63,9 +63,7 @@ STORIES: list[tuple[str, Zone, dict[str, str], list[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "gives", "expected"), STORIES, ids=[title for title, *_ in STORIES])
 def test_story(title: str, where: Zone, gives: dict[str, str], expected: list[str]) -> None:
-    columns = {name: text.split(",") for name, text in gives.items()}
-    looks = [{name: column[number] for name, column in columns.items()} for number in range(len(expected))]
-    assert [said(result) for result in looked(where, looks)] == expected
+    assert [said(result) for result in looked(where, in_columns(gives))] == expected
 
 
 def test_it_says_what_has_changed_and_who_goes_on() -> None:

@@ -117,5 +117,7 @@ def test_of_who_is_not_heard_nothing_is_known() -> None:
     assert [(one.code, one.server) for one in found.findings] == [("transfer-open", "ns1")]
     assert [(one.server, one.address) for one in found.unsure] == [("ns2", second.address), ("ns2", third.address)]
     assert {one.reason for one in found.unsure} == {"no TCP, or the monitor could not ask"}
-    ours = run_check(OpenTransfer(), ONE, gather(ONE, "open-transfer", seen(QUERY, "?")), ZoneState(ONE.name))
-    assert ours.health is Health.UNKNOWN
+    why = "no socket is to be had: too many open files"
+    unasked = seen(QUERY, "?", detail=why)
+    ours = run_check(OpenTransfer(), ONE, gather(ONE, "open-transfer", unasked), ZoneState(ONE.name))
+    assert (ours.health, [one.reason for one in ours.unsure]) == (Health.UNKNOWN, [why])

@@ -30,11 +30,11 @@ NAGIOS_TIMEOUT = 8.0
     is_flag=True,
     help="Nothing is well while a change is in motion, or nothing answers over IPv4 or IPv6: UNKNOWN or status 1.",
 )
-@click.option("--json", "form", flag_value="json", help="The result as JSON, as in the API.")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON, as in the API.")
 @click.option(
     "--nagios",
-    "form",
-    flag_value="nagios",
+    "as_nagios",
+    is_flag=True,
     help="One line with perfdata. Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, also for wrong usage.",
 )
 def command(
@@ -45,7 +45,8 @@ def command(
     moment: float,
     timeout: float | None,
     strict: bool,
-    form: str | None,
+    as_json: bool,
+    as_nagios: bool,
 ) -> int:
     """Look at ZONE on all its nameservers, now.
 
@@ -71,21 +72,23 @@ def command(
     from monitor.cli.zone_check.check_zone import check_zone
     from monitor.clock import monotonic
 
+    if as_json and as_nagios:
+        raise click.UsageError("--json and --nagios are two forms of one result: choose one")
     what = zone_wanted(zone, servers, config, records)
 
     def again() -> None:
-        if form is None:
+        if not (as_json or as_nagios):
             click.echo(f"One look is not enough; looking again in {moment:g} s …", err=True)
 
-    if timeout is None and form == "nagios":
+    if timeout is None and as_nagios:
         timeout = NAGIOS_TIMEOUT
     begun: float = click.get_current_context().find_root().obj
     asked = asyncio.run(check_zone(what, moment, again, strict=strict, timeout=timeout, spent=monotonic() - begun))
-    if form == "nagios":
+    if as_nagios:
         line, status = nagios.line(asked)
         click.echo(line)
         return status
-    if form == "json":
+    if as_json:
         click.echo(json.dumps(output.as_data(asked), indent=2))
     else:
         output.table(asked)

@@ -41,8 +41,8 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
                    "With an address it need not be found first.")  # fmt: skip
 @click.option("--address", "addresses", multiple=True, metavar="ADDRESS[:PORT]",
               help="Only at this address of a server; may be given more than once.")  # fmt: skip
-@click.option("-4", "family", flag_value="ipv4", help="Only at IPv4 addresses.")
-@click.option("-6", "family", flag_value="ipv6", help="Only at IPv6 addresses.")
+@click.option("-4", "ipv4", is_flag=True, help="Only at IPv4 addresses.")
+@click.option("-6", "ipv6", is_flag=True, help="Only at IPv6 addresses.")
 @click.option("--looks", type=click.IntRange(1, 100), default=1, show_default=True,
               help="Good looks in a row that each address needs: "
                    "several for machines behind one address (anycast).")  # fmt: skip
@@ -66,7 +66,8 @@ def command(
     exact: bool,
     servers: tuple[str, ...],
     addresses: tuple[str, ...],
-    family: str | None,
+    ipv4: bool,
+    ipv6: bool,
     looks: int,
     interval: float,
     timeout: float,
@@ -99,9 +100,11 @@ def command(
     from monitor.cli.zone_wait.run import wait_for
     from monitor.cli.zone_wait.target import WaitOrder
 
+    if ipv4 and ipv6:
+        raise click.UsageError("-4 and -6 together leave no address; without them both families are waited for")
+    family = Family.IPV4 if ipv4 else Family.IPV6 if ipv6 else None
     order = WaitOrder(
-        zone, serial, records, absent, exact, servers, addresses, Family(family) if family else None, looks, find_zone,
-        config,
+        zone, serial, records, absent, exact, servers, addresses, family, looks, find_zone, config
     )  # fmt: skip
     ended = asyncio.run(wait_for(order, reporter(timeout, quiet=quiet, as_json=as_json), interval, timeout))
     return {Ended.DONE: 0, Ended.TIMEOUT: 1, Ended.INTERRUPTED: INTERRUPTED}[ended]

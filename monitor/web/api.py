@@ -1,6 +1,6 @@
 """The routes of the JSON API. The shapes are in api_schema.py."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from alerting.render import as_data
 from checks.model import Health
+from monitor.config.errors import known, near, quoted
 from monitor.web.api_schema import server_data, sweep_data, zone_data, zone_summary
 from monitor.web.paging import whole
 from monitor.web.propagation_view import propagation_data
@@ -30,13 +31,13 @@ class Api:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/api/v1/zones", self.zones),
-            Route("/api/v1/zones/{zone:path}/propagation", self.zone_propagation),
-            Route("/api/v1/zones/{zone:path}", self.zone),
-            Route("/api/v1/incidents", self.incidents),
-            Route("/api/v1/servers", self.servers),
-            Route("/api/v1/servers/{server:path}/propagation", self.server_propagation),
-            Route("/api/v1/checks", self.checks),
+            Route("/api/v1/zones", _taking(self.zones, "health", "q", "offset", "limit")),
+            Route("/api/v1/zones/{zone:path}/propagation", _taking(self.zone_propagation, "since")),
+            Route("/api/v1/zones/{zone:path}", _taking(self.zone)),
+            Route("/api/v1/incidents", _taking(self.incidents, "zone", "before", "limit")),
+            Route("/api/v1/servers", _taking(self.servers, "health", "q", "offset", "limit")),
+            Route("/api/v1/servers/{server:path}/propagation", _taking(self.server_propagation, "since")),
+            Route("/api/v1/checks", _taking(self.checks, "offset", "limit")),
         ]
 
     async def zones(self, request: Request) -> Response:
@@ -102,6 +103,22 @@ class Api:
         later = {"before": kept[-1].opened_at.isoformat()} if len(kept) == most else {}
         shown = self._snapshot.incidents(request.state.view, kept)
         return _listed(request, [as_data(incident) for incident in shown], None, later)
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _taking(endpoint: Endpoint, *parameters: str) -> Endpoint:
+    """The endpoint, for requests with no other parameters: one that is misspelt would filter nothing, and say so to
+    nobody."""
+
+    async def checked(request: Request) -> Response:
+        if strange := next((name for name in request.query_params if name not in parameters), None):
+            hint = near(strange, parameters) or (known(parameters) if parameters else "it takes none")
+            raise HTTPException(400, f"there is no parameter {quoted(strange)} ({hint})")
+        return await endpoint(request)
+
+    return checked
 
 
 def _listed(request: Request, rows: Sequence[Any], total: int | None, later: dict[str, str]) -> Response:

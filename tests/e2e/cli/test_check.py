@@ -591,3 +591,9 @@ async def test_a_pipe_has_no_width(pair: Pair) -> None:
     assert "1000" in row
     finding = next(line for line in said.out.splitlines() if line.startswith("critical server-unreachable"))
     assert finding.endswith(("rejects it", "answers"))
+
+
+async def test_of_two_forms_one_is_chosen() -> None:
+    said = await say("check", "example.net", "--server=ns1=192.0.2.1", "--json", "--nagios")
+    assert said.status == nagios.UNKNOWN
+    assert "--json and --nagios are two forms of one result: choose one" in said.out + said.err

@@ -320,6 +320,7 @@ async def test_an_interrupt_ends_it_and_names_who_is_late(pair: Pair) -> None:
         (("--serial", "1", "--address", "192.0.2.7"), "192.0.2.7 is not an address of a server of example.net."),
         (("--serial", "1", "--address", "nonsense"), '--address: "nonsense" is not an IP address'),
         (("--serial", "1", "-6"), "none of the addresses of example.net. that could be waited for is chosen"),
+        (("--serial", "1", "-4", "-6"), "-4 and -6 together leave no address"),
         (("--serial", "1", "--server", "ns2"), '"ns2" is not an IP address'),
         (("--serial", "1", "--timeout", "soon"), "not a duration"),
         (("--serial", "1", "--timeout", "0"), "0 is not between 0.1 s and one day"),

@@ -106,6 +106,16 @@ WRONG = [
     "/api/v1/zones?limit=-1", "/api/v1/zones?limit=x", "/api/v1/zones?offset=-5", "/api/v1/zones?health=fine",
     "/api/v1/incidents?before=2026-11-20T10:00:00",
 ]  # fmt: skip
+STRANGE = [
+    ("/api/v1/zones?helth=bad", 'there is no parameter "helth" (did you mean "health"?)'),
+    ("/api/v1/zones?health=bad&x%0d=1", 'there is no parameter "x\\r" (there is health, limit, offset, q)'),
+    ("/api/v1/zones/example.com?limit=1", 'there is no parameter "limit" (it takes none)'),
+    ("/api/v1/zones/example.com/propagation?before=2026-11-20T10:00:00Z", 'no parameter "before" (there is since)'),
+    ("/api/v1/servers?zone=example.com", 'there is no parameter "zone"'),
+    ("/api/v1/servers/ns1/propagation?Since=2026-11-20T10:00:00Z", 'did you mean "since"?'),
+    ("/api/v1/incidents?server=ns1", 'there is no parameter "server"'),
+    ("/api/v1/checks?q=soa", 'there is no parameter "q"'),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", WRONG)
@@ -114,6 +124,14 @@ async def test_a_question_that_cannot_be_understood_is_400(path: str) -> None:
         answer = await http.get(path)
         assert answer.status_code == 400
         assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(("path", "why"), STRANGE)
+async def test_a_parameter_that_there_is_not_is_400(path: str, why: str) -> None:
+    async with client(await stage(troubled())) as http:
+        answer = await http.get(path)
+        assert answer.status_code == 400
+        assert why in answer.json()["error"]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/zones/none.example", "/api/v1/incidents?zone=none.example", "/api/v1/x"])

@@ -105,10 +105,10 @@ class Api:
         return _listed(request, [as_data(incident) for incident in shown], None, later)
 
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-def _taking(endpoint: Endpoint, *parameters: str) -> Endpoint:
+def _taking(endpoint: Handler, *parameters: str) -> Handler:
     """The endpoint, for requests with no other parameters: one that is misspelt would filter nothing, and say so to
     nobody."""
 

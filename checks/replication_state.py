@@ -22,9 +22,9 @@ def replication_state(
     """in-sync, propagating, late, overdue, stuck, ahead, unordered, silent, not-served or unknown.
 
     ``findings`` are those of the check soa-serial, of any address. What is not yet a finding (a version on its
-    way, something believed only at a second look) is "propagating". "silent": nothing listens or
-    answers there; "not-served": it answers, but with no version of the zone; "unknown": not looked at, or
-    nothing that could be understood came back.
+    way, at the address or at one of several machines behind it; something believed only at a second look) is
+    "propagating". "silent": nothing listens or answers there; "not-served": it answers, but with no version of the
+    zone; "unknown": not looked at, or nothing that could be understood came back.
     """
     if address_state is None or address_state.outcome in _OPEN:
         return "unknown"
@@ -41,7 +41,7 @@ def replication_state(
     serial_group = serial_group_of(zone_state, address_state.group)
     if serial_group is None or serial_group.reference is None:
         return "unknown"
-    if address_state.serial == serial_group.reference and address_state.doubt is None:
+    if address_state.serial == serial_group.reference and address_state.doubt is None and not address_state.identities:
         waits = address_state.server == zone.signer and unsigned(zone, zone_state) is not None
         return "propagating" if waits else "in-sync"
     if behind(serial_group.reference, address_state.serial) is None and not newer(

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.serial import behind, newer, unordered
+from checks.common.lateness import Lateness, late_machines, lateness_of, promise, steady_limit
+from checks.common.serial import behind, newer
 from checks.common.serial_cures import cure_for_ahead, had, regressed
 from checks.common.serial_styles import DATE_FUTURE, JUMPED, style_findings
+from checks.common.serial_texts import unordered_text
 from checks.common.text import format_duration, format_time, instant, plural
 from checks.common.unnamed_signer import key_queries, signed_places, unnamed_signer
-from checks.common.versions import newer_than
 from checks.model import (
     Address,
     CheckInconclusive,
@@ -61,16 +62,6 @@ EXPIRY_IMMINENT = FindingType(
 FINDINGS = (
     LATE, OVERDUE, STUCK, AHEAD, REGRESSED, UNORDERED, SIGNER_UNSET, JUMPED, DATE_FUTURE, EXPIRY_NEAR, EXPIRY_IMMINENT
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Lateness:
-    """For how long a server has not had a version, how many it lacks, for how long its own has not moved, in words."""
-
-    lag: timedelta
-    missed: int
-    steady: timedelta
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,37 +153,59 @@ class SoaSerial:
         signed = signed_places(zone, poll)
         for address_state in zone_state.address_states:
             serial_group = serial_groups[address_state.group]
-            if address_state.outcome != ANSWERED or address_state.serial is None:
-                yield Inconclusive(
-                    address_state.server,
-                    address_state.address,
-                    reason=f"serves no version now: {address_state.outcome}",
-                )
-            elif (
-                serial_group.doubt is not None
-                and address_state.serial == serial_group.doubt.serial != serial_group.reference
-            ):
-                why = f"serves {address_state.serial}, as its primary does at a first look; a second one will tell"
-                yield Inconclusive(address_state.server, address_state.address, reason=why)
-            elif address_state.doubt is not None:
-                why = f"serves {address_state.doubt.serial} at a first look; a second one will tell"
-                yield Inconclusive(address_state.server, address_state.address, reason=why)
-            else:
-                serial = address_state.serial
-                place = (address_state.server, address_state.address)
-                if serial == serial_group.reference:
-                    yield from self._unsigned(zone, poll, zone_state, address_state)
-                elif place in signed and not had(serial_group, serial):
-                    text = unnamed_signer(zone, signed, serial, serial_group.reference)
-                    yield _finding(SIGNER_UNSET.code, address_state, text)
-                else:
-                    yield from self._other(zone, poll, zone_state, serial_group, address_state, serial)
-                if address_state.expires is not None and serial_group.soa is not None:
-                    yield from self._expiry(address_state, address_state.expires, serial_group.soa, poll)
+            found = list(self._own(zone, poll, zone_state, serial_group, address_state, signed))
+            if address_state.identities and address_state.outcome == ANSWERED:
+                found = _merged(found, self._machines(zone, poll, serial_group, address_state))
+            yield from found
         for serial_group in zone_state.serial_groups:
             yield from style_findings(zone, serial_group, zone_state, poll.at)
             if serial_group.regressed is not None:
                 yield Finding(REGRESSED.code, regressed(zone, serial_group, zone_state), zone.primary)
+
+    def _own(
+        self,
+        zone: Zone,
+        poll: ZonePoll,
+        zone_state: ZoneState,
+        serial_group: SerialGroup,
+        address_state: AddressState,
+        signed: frozenset[tuple[str, Address]],
+    ) -> Iterator[Finding | Inconclusive]:
+        """What the version says that the address is believed to serve."""
+        place, serial = (address_state.server, address_state.address), address_state.serial
+        if address_state.outcome != ANSWERED or serial is None:
+            yield Inconclusive(*place, reason=f"serves no version now: {address_state.outcome}")
+        elif serial_group.doubt is not None and serial == serial_group.doubt.serial != serial_group.reference:
+            why = f"serves {serial}, as its primary does at a first look; a second one will tell"
+            yield Inconclusive(*place, reason=why)
+        elif address_state.doubt is not None:
+            why = f"serves {address_state.doubt.serial} at a first look; a second one will tell"
+            yield Inconclusive(*place, reason=why)
+        else:
+            if serial == serial_group.reference:
+                yield from self._unsigned(zone, poll, zone_state, address_state)
+            elif place in signed and not had(serial_group, serial):
+                text = unnamed_signer(zone, signed, serial, serial_group.reference)
+                yield _finding(SIGNER_UNSET.code, address_state, text)
+            else:
+                yield from self._other(zone, poll, zone_state, serial_group, address_state, serial)
+            if address_state.expires is not None and serial_group.soa is not None:
+                yield from self._expiry(address_state, address_state.expires, serial_group.soa, poll)
+
+    def _machines(
+        self, zone: Zone, poll: ZonePoll, serial_group: SerialGroup, address_state: AddressState
+    ) -> Iterator[Finding | Inconclusive]:
+        """What is to be said of machines behind the address that serve an older version than it shows otherwise."""
+        for one in late_machines(address_state, serial_group):
+            found = self._by_budget(zone, poll, serial_group.soa, address_state, one.lateness) if one.lateness else ()
+            if one.lateness is None:
+                why = f"a machine behind it served {one.identity.serial} before the monitor started"
+                yield Inconclusive(address_state.server, address_state.address, reason=why)
+            elif one.sure:
+                yield from found
+            elif any(found):
+                why = f"shows {one.identity.serial} and {address_state.serial} in turn; further looks will tell why"
+                yield Inconclusive(address_state.server, address_state.address, reason=why)
 
     def due(self, zone_state: ZoneState) -> datetime | None:
         """When time alone will bring a finding about a zone state that packs (its codec); None if it never will.
@@ -237,13 +250,7 @@ class SoaSerial:
         self, zone: Zone, poll: ZonePoll, serial_group: SerialGroup, address_state: AddressState, reference: int
     ) -> Iterator[Finding]:
         serial = address_state.serial if address_state.serial is not None else reference
-        later = newer_than(serial, reference, serial_group.versions)
-        text = (
-            f"serves {serial}, {plural(address_state.passed, 'version')} before {reference}, "
-            f"since {instant(later[0].seen)}"
-        )
-        missed = sum(version.seen > address_state.since for version in later)
-        lateness = _Lateness(poll.at - later[0].seen, missed, poll.at - address_state.since, text)
+        lateness = lateness_of(serial_group, reference, serial, address_state.since, poll.at)
         yield from self._by_budget(zone, poll, serial_group.soa, address_state, lateness)
 
     def _unsigned(
@@ -259,29 +266,33 @@ class SoaSerial:
             f"({instant(first.seen)}): it serves {address_state.serial} by its own count, and {many} up to "
             f"{waiting.source.reference} cannot be in that"
         )
-        lateness = _Lateness(poll.at - first.seen, len(waiting.versions), poll.at - waiting.signed.seen, text)
+        lateness = Lateness(poll.at - first.seen, len(waiting.versions), poll.at - waiting.signed.seen, text)
         yield from self._by_budget(zone, poll, waiting.source.soa, address_state, lateness)
 
     def _by_budget(
-        self, zone: Zone, poll: ZonePoll, soa: Soa | None, address_state: AddressState, late: _Lateness
+        self, zone: Zone, poll: ZonePoll, soa: Soa | None, address_state: AddressState, late: Lateness
     ) -> Iterator[Finding]:
-        text = f"is {format_duration(late.lag)} behind: it {late.text}"
-        if soa is not None and late.missed >= self.stuck_after and min(late.lag, late.steady) > _stuck(zone, soa, poll):
+        text = f"{late.who}is {format_duration(late.lag)} behind: it {late.text}"
+        if (
+            soa is not None
+            and late.missed >= self.stuck_after
+            and min(late.lag, late.steady) > steady_limit(zone, soa, poll)
+        ):
             taken = f"newer versions come by and it has taken none for {format_duration(late.steady)}"
-            yield _finding(STUCK.code, address_state, f"{text}; {taken}")
-        elif soa is not None and late.lag > _promise(soa, poll):
-            reason = f"longer than the zone's refresh and retry allow ({format_duration(_promise(soa, poll))})"
-            yield _finding(OVERDUE.code, address_state, f"{text}; {reason}")
+            yield _finding(STUCK.code, address_state, f"{text}; {taken}{late.last}")
+        elif soa is not None and late.lag > promise(soa, poll):
+            reason = f"longer than the zone's refresh and retry allow ({format_duration(promise(soa, poll))})"
+            yield _finding(OVERDUE.code, address_state, f"{text}; {reason}{late.last}")
         elif late.lag > zone.max_lag:
             allowed = (
                 f"longer than max_lag ({format_duration(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
             )
-            yield _finding(LATE.code, address_state, f"{text}; {allowed}")
+            yield _finding(LATE.code, address_state, f"{text}; {allowed}{late.last}")
 
     def _expiry(self, address_state: AddressState, expires: datetime, soa: Soa, poll: ZonePoll) -> Iterator[Finding]:
         left, expire = expires - poll.at, timedelta(seconds=soa.expire)
         imminent = left <= expire * self.expiry_imminent
-        if left > expire * self.expiry_near or (expire - left <= _promise(soa, poll) and not imminent):
+        if left > expire * self.expiry_near or (expire - left <= promise(soa, poll) and not imminent):
             return
         code = EXPIRY_IMMINENT.code if imminent else EXPIRY_NEAR.code
         stops = f"stops serving the zone at {format_time(expires)}, in {format_duration(left)}"
@@ -292,16 +303,20 @@ class SoaSerial:
         yield _finding(code, address_state, text)
 
 
-def _promise(soa: Soa, poll: ZonePoll) -> timedelta:
-    """By when a secondary must have refreshed, and we must have seen it."""
-    return timedelta(seconds=soa.refresh + soa.retry) + poll.cadence
+_LATENESS = (STUCK.code, OVERDUE.code, LATE.code)
+"""The gravest first."""
 
 
-def _stuck(zone: Zone, soa: Soa, poll: ZonePoll) -> timedelta:
-    """How long a version may stay while newer ones come by. Up to then its server may wait for the refresh: no NOTIFY
-    reaches it.
-    """
-    return max(zone.max_lag, timedelta(seconds=soa.refresh) + poll.cadence)
+def _merged(
+    own: list[Finding | Inconclusive], machines: Iterable[Finding | Inconclusive]
+) -> list[Finding | Inconclusive]:
+    """What is said of an address, as a whole and for the machines behind it: of its lateness the gravest."""
+    every = [*own, *machines]
+    late = [one for one in every if isinstance(one, Finding) and one.code in _LATENESS]
+    if not late:
+        return every
+    first = min(late, key=lambda one: _LATENESS.index(one.code))
+    return [first, *(one for one in every if isinstance(one, Finding) and one.code not in _LATENESS)]
 
 
 def _rank(zone: Zone, server: Server) -> int:
@@ -330,7 +345,4 @@ def _ahead(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup, address
 def _unordered(
     zone: Zone, serial_group: SerialGroup, address_state: AddressState, serial: int, reference: int
 ) -> Finding:
-    why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
-    cure = ". Transfer the zone afresh there" if zone.leader(serial_group.group) is not None else ""
-    text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}{cure}"
-    return _finding(UNORDERED.code, address_state, text)
+    return _finding(UNORDERED.code, address_state, unordered_text(zone, serial_group, serial, reference))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from checks.common.serial import newer, newest
 from checks.model import Address, Observation, Outcome, Server, Soa
+from checks.zone_state.identities import alternates, answered_by, diverged, is_another, note_answer
 from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial
 
 ANSWERED = "answered"
@@ -54,6 +55,18 @@ def outcome_name(seen: Observation) -> str:
 def next_state(
     look: AddressUpdate, reference: int | None, at: datetime, patience: timedelta, *, ahead_is_odd: bool
 ) -> AddressState:
+    """What the address is believed to serve after this look, and what is known of the machines behind it."""
+    before, version = look.before, look.version
+    after = _believed(look, reference, at, patience, ahead_is_odd=ahead_is_odd)
+    if before is None or version is None:
+        return after
+    identities = diverged(note_answer(before, version[1], version[0], patience))
+    return after if identities == after.identities == () else replace(after, identities=identities)
+
+
+def _believed(
+    look: AddressUpdate, reference: int | None, at: datetime, patience: timedelta, *, ahead_is_odd: bool
+) -> AddressState:
     """What the address is believed to serve after this look.
 
     Believed at once: the reference, the same as before, anything newer. Only at the second look that the same
@@ -62,7 +75,8 @@ def next_state(
     address was led around the circle, by a primary that is about to be seen doing so. A primary that has come to
     the doubtful version meanwhile answers the doubt: then the address is merely quick.
     Until then the address stands where it stood, so that anycast in motion changes nothing. Where the identity
-    changes at every look, it is believed once nothing else was seen for the whole of ``patience``.
+    changes at every look, it is believed once nothing else was seen for the whole of ``patience``. An older version of
+    which it is known that it is another machine's (``identities``) changes nothing while newer ones are seen.
     """
     before, seen = look.before, look.seen
     if before is not None and before.group != look.server.group:
@@ -80,6 +94,12 @@ def next_state(
     around = known_ahead and not _beyond(reference, serial)
     if serial == reference or (onward and not around and (not ahead or known_ahead)):
         return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
+    identities = note_answer(before, seen, serial, patience)
+    if identities and not onward:
+        if is_another(answered_by(identities), identities):
+            return _answer(before, seen)
+        if before.identities and not any(newer(one.serial, serial) for one in identities):
+            return replace(_serve(look, seen, serial, None), since=answered_by(identities).since)
     doubt = before.doubt
     if doubt is None or (ahead and not _beyond(reference, doubt.serial)):
         doubt = UnconfirmedSerial(serial, seen.nsid, 0, seen.at)
@@ -167,11 +187,16 @@ def first_state(server: Server, address: Address, seen: Observation, *, secondar
 
 @dataclass(frozen=True, slots=True)
 class ReferenceUpdate:
-    """What the primary's answers make of the reference. ``stepped``: it went back, and that is believed now."""
+    """What the primary's answers make of the reference. ``stepped``: it went back, and that is believed now.
+
+    ``by_another``: all that answered is a machine that is known to be behind another, so nothing is said of what is
+    new.
+    """
 
     reference: int | None
     doubt: UnconfirmedSerial | None
     stepped: bool = False
+    by_another: bool = False
 
 
 def primary_reference(
@@ -182,7 +207,8 @@ def primary_reference(
     Forward is believed at once. Back (or to the undefined distance of 2^31) is believed at the second look at
     which the identity that showed the reference shows the older serial, nobody of the primary having shown the
     reference in between. Another identity may be a machine of an anycast primary that lags, and is
-    believed only once it alone has been seen for the whole of ``patience``. An address of the primary that always
+    believed only once it alone has been seen for the whole of ``patience``, or, if the address is known to show both in
+    turn, once the other is gone. An address of the primary that always
     was on the older serial, while the one that has the newer is silent, is late and says nothing of the reference.
     """
     every = tuple(looks)
@@ -198,9 +224,14 @@ def primary_reference(
     silent = (look.before for look in every if look.serial is None)
     if not _went_back(before, serial) and any(_knew_newer(one, serial) for one in silent):
         return ReferenceUpdate(serial_group.reference, None)
+    identities = note_answer(before, seen, serial, patience) if before is not None else ()
+    if alternates(identities):
+        return ReferenceUpdate(serial_group.reference, None, by_another=True)
     doubt = _count_confirmation(serial_group.doubt, before, seen, serial)
     if doubt.looks >= CONFIRMING_LOOKS or seen.at - doubt.since >= patience:
-        return ReferenceUpdate(serial, None, stepped=any(_knew_newer(look.before, serial) for look in every))
+        another = bool(identities) and is_another(answered_by(identities), identities)
+        stepped = not another and any(_knew_newer(look.before, serial) for look in every)
+        return ReferenceUpdate(serial, None, stepped=stepped)
     return ReferenceUpdate(serial_group.reference, doubt)
 
 

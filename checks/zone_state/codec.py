@@ -1,9 +1,9 @@
 """Packs the state of a steady zone into some fifty octets.
 
-It is steady when nothing is in doubt, each serial group has one version and a reference (or none, as nobody has ever
-served any), and every address either serves its reference or serves nothing: then only times change until something
-happens. What changes at every poll is not in a row: ``checked_at`` comes back as the state's ``at``, and ``rtt`` as
-None. All else comes back as it was.
+It is steady when nothing is in doubt, no address has machines with different versions behind it, each serial group has
+one version and a reference (or none, as nobody has ever served any), and every address either serves its reference or
+serves nothing: then only times change until something happens. What changes at every poll is not in a row:
+``checked_at`` comes back as the state's ``at``, and ``rtt`` as None. All else comes back as it was.
 
 Time alone can bring soa-serial to a finding about such a zone state in one way only, by ``expires`` of an address that
 serves: there is no lag (all serve the reference), no doubt and nothing regressed. An estimate (the primary is silent)
@@ -70,7 +70,9 @@ class ZoneStateCodec:
             if not serial_group.versions:
                 flags = 0
         for address_state in address_states:
-            if address_state.group not in references or address_state.doubt is not None or address_state.passed:
+            if address_state.group not in references or address_state.doubt is not None or address_state.identities:
+                return None
+            if address_state.passed:
                 return None
             if address_state.outcome != ANSWERED or address_state.synced is not None or address_state.estimated:
                 flags = 0

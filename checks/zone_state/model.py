@@ -29,6 +29,26 @@ class UnconfirmedSerial:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityState:
+    """One of several machines behind one address: by its NSID (RFC 5001), or, where that is None or one for several, by
+    the version that it shows.
+
+    ``since`` is the first look at which it showed ``serial``. ``seen`` is the last look at which it answered, None
+    where it has not since the monitor started; ``unseen`` counts the answers of the others since. ``expires`` is what
+    it said of its end (EDNS EXPIRE).
+    """
+
+    nsid: str | None
+    serial: int
+    since: datetime
+    returns: int = 0
+    """How often the address came to show this version after a newer one; two stands for more."""
+    seen: datetime | None = field(default=None, compare=False, metadata={"stored": False})
+    unseen: int = field(default=0, compare=False, metadata={"stored": False})
+    expires: datetime | None = field(default=None, compare=False, metadata={"stored": False})
+
+
+@dataclass(frozen=True, slots=True)
 class AddressState:
     """What one address serves, since when. Fields that tick with every look do not take part in ``==``.
 
@@ -56,6 +76,8 @@ class AddressState:
     expires: datetime | None = field(default=None, compare=False)
     estimated: bool = field(default=False, compare=False)
     rtt: float | None = field(default=None, compare=False)
+    identities: tuple[IdentityState, ...] = ()
+    """The machines that were seen behind the address, while they do not serve the same version; else none."""
 
 
 @dataclass(frozen=True, slots=True)

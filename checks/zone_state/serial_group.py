@@ -90,8 +90,9 @@ def update_group(
     patience = max(zone.max_lag, _PATIENCE * cadence)
     heard = primary_reference(serial_group, primary, patience)
     reference = heard.reference if heard is not None else serial_group.reference
-    stood = [next_state(look, reference, at, patience, ahead_is_odd=heard is not None) for look in looks]
-    if heard is None:
+    told = heard is not None and not heard.by_another
+    stood = [next_state(look, reference, at, patience, ahead_is_odd=told) for look in looks]
+    if not told:
         reference = _taken_over(serial_group, looks, stood) if primary_answers else _newest_served(serial_group, stood)
     confirmed = not primary_answers or any(look.serial == reference for look in primary)
     after = SerialGroup(
@@ -163,6 +164,7 @@ def _versions(
                 arrivals[serial] = min(arrivals.get(serial, seen.at), seen.at)
     arrivals.setdefault(reference, at)
     served = [address_state.serial for address_state in stood if address_state.serial is not None]
+    served += [one.serial for address_state in stood for one in address_state.identities]
     past = tuple(_past(serial_group.versions, at))
     if signed is None:
         return version_line(reference, past, arrivals, last, served)
@@ -249,7 +251,7 @@ def _finish(
     return AddressState(
         address_state.server, address_state.address, address_state.group, address_state.serial, address_state.since,
         address_state.outcome, address_state.changed, synced, passed, address_state.nsid, address_state.doubt,
-        address_state.checked_at, expires, estimated, address_state.rtt,
+        address_state.checked_at, expires, estimated, address_state.rtt, address_state.identities,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from checks.common.serial import behind, newer
 from checks.common.versions import newer_than
 from checks.model import Address, Observation, Outcome, Soa, Zone, ZonePoll
 from checks.zone_state.address import ANSWERED, AddressUpdate, first_state, outcome_name, refresh
+from checks.zone_state.identities import oldest
 from checks.zone_state.model import (
     SERIAL_CHECK,
     AddressState,
@@ -128,6 +129,8 @@ def update_unchanged(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[Add
         look = seen.get((server.name, address))
         if look is None or address_state.doubt is not None or outcome_name(look) != address_state.outcome:
             return None
+        if address_state.identities:
+            return None
         serial = look.serial
         if serial is not None and serial != address_state.serial:
             return None
@@ -185,7 +188,8 @@ def address_state_of(zone_state: ZoneState, server: str, address: Address) -> Ad
 
 
 def behind_since(zone_state: ZoneState, server: str, address: Address) -> datetime | None:
-    """First sight of the oldest version newer than the one the address serves, or served last; None if none is.
+    """First sight of the oldest version newer than the one the address serves, or served last; None if none is. Of
+    several machines behind it the one farthest behind counts.
 
     None, too, while its primary seems to have gone back to that very version: then it is in step with it.
     """
@@ -195,7 +199,8 @@ def behind_since(zone_state: ZoneState, server: str, address: Address) -> dateti
         return None
     if serial_group.doubt is not None and serial_group.doubt.serial == address_state.serial:
         return None
-    later = newer_than(address_state.serial, serial_group.reference, serial_group.versions)
+    serial = oldest(address_state, serial_group.reference)
+    later = newer_than(serial, serial_group.reference, serial_group.versions) if serial is not None else ()
     return later[0].seen if later else None
 
 
@@ -256,7 +261,8 @@ def arrivals(before: ZoneState, after: ZoneState, *leaders: str | None) -> tuple
     """The versions that reached a secondary between two looks; ``leaders`` are the servers that others follow.
 
     An arrival is timed only where the address went forward to the version and answered at the look before: otherwise
-    nobody knows when it came.
+    nobody knows when it came. Where several machines with different versions are behind an address, it has what all of
+    them have.
     """
     if after == before or before.at is None:
         return ()
@@ -271,14 +277,16 @@ def arrivals(before: ZoneState, after: ZoneState, *leaders: str | None) -> tuple
 
 
 def _arrival(was: AddressState, now: AddressState, before: datetime, after: ZoneState) -> Propagation | None:
-    if was.serial is None or now.serial is None or not newer(now.serial, was.serial):
+    serial_group = serial_group_of(after, now.group)
+    reference = serial_group.reference if serial_group is not None else None
+    had, has = (None, None) if reference is None else (oldest(was, reference), oldest(now, reference))
+    version = _version(serial_group, has)
+    if had is None or has is None or version is None or not newer(has, had):
         return None
-    version = _version(serial_group_of(after, now.group), now.serial)
-    if version is None:
-        return None
-    seconds = (now.since - version.seen).total_seconds() if version.seen <= before else 0.0
-    gap = (now.since - (was.checked_at or before)).total_seconds()
-    return Propagation(after.zone, now.server, now.address, now.serial, max(0.0, seconds), max(0.0, gap), now.since)
+    at = now.since if has == now.serial != was.serial or now.checked_at is None else now.checked_at
+    seconds = (at - version.seen).total_seconds() if version.seen <= before else 0.0
+    gap = (at - (was.checked_at or before)).total_seconds()
+    return Propagation(after.zone, now.server, now.address, has, max(0.0, seconds), max(0.0, gap), at)
 
 
 def moving_since(zone: Zone, zone_state: ZoneState) -> datetime | None:
@@ -293,7 +301,8 @@ def moving_since(zone: Zone, zone_state: ZoneState) -> datetime | None:
         if reference is None or version is None or version.absent is None or group.doubt is not None:
             continue
         ours = [one for one in zone_state.address_states if one.group == group.group and one.outcome == ANSWERED]
-        if any(one.serial is not None and one.doubt is None and behind(reference, one.serial) for one in ours):
+        ours = [one for one in ours if one.serial is not None and one.doubt is None]
+        if any(behind(reference, serial) for one in ours if (serial := oldest(one, reference)) is not None):
             seen.append(version.seen)
     return max(seen, default=None)
 

@@ -3,7 +3,7 @@
 Values are the frozen dataclasses of ``checks.model`` and ``alerting.model``. A field that is None is left out; a field
 the text does not have gets its default, or None where it may be None, so that a newer version reads what an older one
 wrote. Names in the text that a class does not have are passed over. A field is written under its own name, unless
-``STORED_NAMES`` has another.
+``STORED_NAMES`` has another; not at all if its metadata says that it is not ``stored``.
 """
 
 import dataclasses
@@ -110,7 +110,7 @@ def _as_text(read: Callable[[str], Any], write: Callable[[Any], str]) -> CoreSch
 def _fields(kind: Any) -> CoreSchema:
     hints, fields = get_type_hints(kind), dataclasses.fields(kind)
     arguments = core_schema.dataclass_args_schema(
-        kind.__name__, [_named(kind, each.name, _field(each, hints[each.name])) for each in fields]
+        kind.__name__, [_named(kind, each, _field(each, hints[each.name])) for each in fields]
     )
     return core_schema.dataclass_schema(
         kind,
@@ -121,9 +121,12 @@ def _fields(kind: Any) -> CoreSchema:
     )
 
 
-def _named(kind: Any, name: str, schema: CoreSchema) -> core_schema.DataclassField:
-    stored = STORED_NAMES.get((kind.__name__, name))
-    return core_schema.dataclass_field(name, schema, validation_alias=stored, serialization_alias=stored)
+def _named(kind: Any, field: "dataclasses.Field[Any]", schema: CoreSchema) -> core_schema.DataclassField:
+    stored = STORED_NAMES.get((kind.__name__, field.name))
+    left_out = not field.metadata.get("stored", True)
+    return core_schema.dataclass_field(
+        field.name, schema, validation_alias=stored, serialization_alias=stored, serialization_exclude=left_out
+    )
 
 
 def _field(field: "dataclasses.Field[Any]", kind: Any) -> CoreSchema:

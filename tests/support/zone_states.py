@@ -9,6 +9,7 @@ from checks.model import Address, Soa
 from checks.registry import FINDINGS
 from checks.zone_state.model import (
     AddressState,
+    IdentityState,
     SerialGroup,
     UnconfirmedSerial,
     Version,
@@ -34,6 +35,7 @@ NESTED: dict[str, Any] = {
     "versions": Version,
     "address": Address,
     "doubt": UnconfirmedSerial,
+    "identities": IdentityState,
     "regressed": Version,
     "jumped": Version,
     "soa": Soa,

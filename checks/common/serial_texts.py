@@ -1,0 +1,12 @@
+"""What is said of a serial that cannot be ordered."""
+
+from checks.common.serial import unordered
+from checks.model import Zone
+from checks.zone_state.model import SerialGroup
+
+
+def unordered_text(zone: Zone, serial_group: SerialGroup, serial: int, reference: int) -> str:
+    """Of who serves a serial that is neither newer nor older than the reference."""
+    why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
+    cure = ". Transfer the zone afresh there" if zone.leader(serial_group.group) is not None else ""
+    return f"serves {serial} where the reference is {reference}, and neither is newer: {why}{cure}"

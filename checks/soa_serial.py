@@ -6,12 +6,22 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.lateness import Lateness, late_machines, lateness_of, promise, steady_limit
+from checks.common.expiries import EXPIRY_IMMINENT, EXPIRY_NEAR, judged_expiry
+from checks.common.lateness import (
+    LATE,
+    OVERDUE,
+    STUCK,
+    Lateness,
+    gravest_lateness,
+    judged_by_budgets,
+    judged_machines,
+    lateness_of,
+)
 from checks.common.serial import behind, newer
 from checks.common.serial_cures import cure_for_ahead, had, regressed
 from checks.common.serial_styles import DATE_FUTURE, JUMPED, style_findings
-from checks.common.serial_texts import unordered_text
-from checks.common.text import format_duration, format_time, instant, plural
+from checks.common.serial_texts import address_finding, unordered_text
+from checks.common.text import instant, plural
 from checks.common.unnamed_signer import key_queries, signed_places, unnamed_signer
 from checks.model import (
     Address,
@@ -21,7 +31,6 @@ from checks.model import (
     Observation,
     Query,
     Server,
-    Soa,
     Transport,
     Zone,
     ZonePoll,
@@ -31,17 +40,6 @@ from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import SERIAL_CHECK, AddressState, SerialGroup, ZoneState
 from checks.zone_state.update import unsigned
 
-LATE = FindingType(
-    "serial-late", Severity.WARNING, "A server is behind for longer than max_lag", state="late", inherits=True
-)
-OVERDUE = FindingType(
-    "serial-overdue", Severity.CRITICAL, "A server is behind for longer than the zone's own refresh and retry",
-    state="overdue", inherits=True,
-)  # fmt: skip
-STUCK = FindingType(
-    "serial-stuck", Severity.CRITICAL, "A server stays on one version while newer ones come by",
-    state="stuck", inherits=True,
-)  # fmt: skip
 AHEAD = FindingType(
     "serial-ahead", Severity.CRITICAL, "A server serves a newer version than its primary",
     state="ahead", family=NUMBERING,
@@ -55,10 +53,6 @@ SIGNER_UNSET = FindingType(
     "signer-unset", Severity.WARNING, "A zone is signed on its way from the primary, and by whom is not configured",
     state="unordered", family=NUMBERING,
 )  # fmt: skip
-EXPIRY_NEAR = FindingType("expiry-near", Severity.WARNING, "A server will stop serving the zone soon", inherits=True)
-EXPIRY_IMMINENT = FindingType(
-    "expiry-imminent", Severity.CRITICAL, "A server is about to stop serving the zone", inherits=True
-)
 FINDINGS = (
     LATE, OVERDUE, STUCK, AHEAD, REGRESSED, UNORDERED, SIGNER_UNSET, JUMPED, DATE_FUTURE, EXPIRY_NEAR, EXPIRY_IMMINENT
 )  # fmt: skip
@@ -155,7 +149,8 @@ class SoaSerial:
             serial_group = serial_groups[address_state.group]
             found = list(self._own(zone, poll, zone_state, serial_group, address_state, signed))
             if address_state.identities and address_state.outcome == ANSWERED:
-                found = _merged(found, self._machines(zone, poll, serial_group, address_state))
+                found += judged_machines(zone, poll, serial_group, address_state, self.stuck_after)
+                found = gravest_lateness(found)
             yield from found
         for serial_group in zone_state.serial_groups:
             yield from style_findings(zone, serial_group, zone_state, poll.at)
@@ -186,26 +181,12 @@ class SoaSerial:
                 yield from self._unsigned(zone, poll, zone_state, address_state)
             elif place in signed and not had(serial_group, serial):
                 text = unnamed_signer(zone, signed, serial, serial_group.reference)
-                yield _finding(SIGNER_UNSET.code, address_state, text)
+                yield address_finding(SIGNER_UNSET.code, address_state, text)
             else:
                 yield from self._other(zone, poll, zone_state, serial_group, address_state, serial)
             if address_state.expires is not None and serial_group.soa is not None:
-                yield from self._expiry(address_state, address_state.expires, serial_group.soa, poll)
-
-    def _machines(
-        self, zone: Zone, poll: ZonePoll, serial_group: SerialGroup, address_state: AddressState
-    ) -> Iterator[Finding | Inconclusive]:
-        """What is to be said of machines behind the address that serve an older version than it shows otherwise."""
-        for one in late_machines(address_state, serial_group):
-            found = self._by_budget(zone, poll, serial_group.soa, address_state, one.lateness) if one.lateness else ()
-            if one.lateness is None:
-                why = f"a machine behind it served {one.identity.serial} before the monitor started"
-                yield Inconclusive(address_state.server, address_state.address, reason=why)
-            elif one.sure:
-                yield from found
-            elif any(found):
-                why = f"shows {one.identity.serial} and {address_state.serial} in turn; further looks will tell why"
-                yield Inconclusive(address_state.server, address_state.address, reason=why)
+                shares = (self.expiry_near, self.expiry_imminent)
+                yield from judged_expiry(address_state, address_state.expires, serial_group.soa, poll, *shares)
 
     def due(self, zone_state: ZoneState) -> datetime | None:
         """When time alone will bring a finding about a zone state that packs (its codec); None if it never will.
@@ -238,7 +219,7 @@ class SoaSerial:
         reference = serial_group.reference
         if reference is None:
             text = f"serves {serial}; no serial of this zone is newer than all others"
-            yield _finding(UNORDERED.code, address_state, text)
+            yield address_finding(UNORDERED.code, address_state, text)
         elif behind(reference, serial) is not None:
             yield from self._late(zone, poll, serial_group, address_state, reference)
         elif newer(serial, reference) and zone.leader(serial_group.group) is not None:
@@ -251,7 +232,7 @@ class SoaSerial:
     ) -> Iterator[Finding]:
         serial = address_state.serial if address_state.serial is not None else reference
         lateness = lateness_of(serial_group, reference, serial, address_state.since, poll.at)
-        yield from self._by_budget(zone, poll, serial_group.soa, address_state, lateness)
+        yield from judged_by_budgets(zone, poll, serial_group.soa, address_state, lateness, self.stuck_after)
 
     def _unsigned(
         self, zone: Zone, poll: ZonePoll, zone_state: ZoneState, address_state: AddressState
@@ -267,56 +248,7 @@ class SoaSerial:
             f"{waiting.source.reference} cannot be in that"
         )
         lateness = Lateness(poll.at - first.seen, len(waiting.versions), poll.at - waiting.signed.seen, text)
-        yield from self._by_budget(zone, poll, waiting.source.soa, address_state, lateness)
-
-    def _by_budget(
-        self, zone: Zone, poll: ZonePoll, soa: Soa | None, address_state: AddressState, late: Lateness
-    ) -> Iterator[Finding]:
-        text = f"{late.who}is {format_duration(late.lag)} behind: it {late.text}"
-        if (
-            soa is not None
-            and late.missed >= self.stuck_after
-            and min(late.lag, late.steady) > steady_limit(zone, soa, poll)
-        ):
-            taken = f"newer versions come by and it has taken none for {format_duration(late.steady)}"
-            yield _finding(STUCK.code, address_state, f"{text}; {taken}{late.last}")
-        elif soa is not None and late.lag > promise(soa, poll):
-            reason = f"longer than the zone's refresh and retry allow ({format_duration(promise(soa, poll))})"
-            yield _finding(OVERDUE.code, address_state, f"{text}; {reason}{late.last}")
-        elif late.lag > zone.max_lag:
-            allowed = (
-                f"longer than max_lag ({format_duration(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
-            )
-            yield _finding(LATE.code, address_state, f"{text}; {allowed}{late.last}")
-
-    def _expiry(self, address_state: AddressState, expires: datetime, soa: Soa, poll: ZonePoll) -> Iterator[Finding]:
-        left, expire = expires - poll.at, timedelta(seconds=soa.expire)
-        imminent = left <= expire * self.expiry_imminent
-        if left > expire * self.expiry_near or (expire - left <= promise(soa, poll) and not imminent):
-            return
-        code = EXPIRY_IMMINENT.code if imminent else EXPIRY_NEAR.code
-        stops = f"stops serving the zone at {format_time(expires)}, in {format_duration(left)}"
-        if left <= timedelta(0):
-            stops = f"should have stopped serving the zone at {format_time(expires)}"
-        source = "estimated from when it was last in sync" if address_state.estimated else "by its own EXPIRE count"
-        text = f"has not refreshed and {stops} ({source}; the SOA's expire is {format_duration(expire)})"
-        yield _finding(code, address_state, text)
-
-
-_LATENESS = (STUCK.code, OVERDUE.code, LATE.code)
-"""The gravest first."""
-
-
-def _merged(
-    own: list[Finding | Inconclusive], machines: Iterable[Finding | Inconclusive]
-) -> list[Finding | Inconclusive]:
-    """What is said of an address, as a whole and for the machines behind it: of its lateness the gravest."""
-    every = [*own, *machines]
-    late = [one for one in every if isinstance(one, Finding) and one.code in _LATENESS]
-    if not late:
-        return every
-    first = min(late, key=lambda one: _LATENESS.index(one.code))
-    return [first, *(one for one in every if isinstance(one, Finding) and one.code not in _LATENESS)]
+        yield from judged_by_budgets(zone, poll, waiting.source.soa, address_state, lateness, self.stuck_after)
 
 
 def _rank(zone: Zone, server: Server) -> int:
@@ -328,21 +260,15 @@ def _query(zone: Zone, server: Server, address: Address, transport: Transport) -
     return Query(zone.name, server.name, address, zone.name, "SOA", transport, identify=True)
 
 
-def _finding(code: str, address_state: AddressState, text: str) -> Finding:
-    return Finding(
-        code, f"{address_state.server} ({address_state.address}) {text}", address_state.server, address_state.address
-    )
-
-
 def _ahead(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup, address_state: AddressState) -> Finding:
     text = (
         f"serves {address_state.serial}, newer than its primary's {serial_group.reference}; as a secondary it takes "
         f"nothing until that is passed. {cure_for_ahead(zone, zone_state, serial_group, address_state)}"
     )
-    return _finding(AHEAD.code, address_state, text)
+    return address_finding(AHEAD.code, address_state, text)
 
 
 def _unordered(
     zone: Zone, serial_group: SerialGroup, address_state: AddressState, serial: int, reference: int
 ) -> Finding:
-    return _finding(UNORDERED.code, address_state, unordered_text(zone, serial_group, serial, reference))
+    return address_finding(UNORDERED.code, address_state, unordered_text(zone, serial_group, serial, reference))

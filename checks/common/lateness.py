@@ -1,15 +1,29 @@
-"""How late a server is, or one of the machines behind its address, in times and in words."""
+"""How late a server is, or one of the machines behind its address, in times and in words, and what that is called."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from checks.common.serial import behind
-from checks.common.text import instant, one_line, plural, truncate
+from checks.common.serial_texts import address_finding
+from checks.common.text import format_duration, instant, one_line, plural, truncate
 from checks.common.versions import newer_than
-from checks.model import Soa, Zone, ZonePoll
+from checks.model import Finding, Inconclusive, Soa, Zone, ZonePoll
+from checks.model.finding_type import FindingType, Severity
 from checks.zone_state.identities import is_another, leaves_after
 from checks.zone_state.model import AddressState, IdentityState, SerialGroup
+
+LATE = FindingType(
+    "serial-late", Severity.WARNING, "A server is behind for longer than max_lag", state="late", inherits=True
+)
+OVERDUE = FindingType(
+    "serial-overdue", Severity.CRITICAL, "A server is behind for longer than the zone's own refresh and retry",
+    state="overdue", inherits=True,
+)  # fmt: skip
+STUCK = FindingType(
+    "serial-stuck", Severity.CRITICAL, "A server stays on one version while newer ones come by",
+    state="stuck", inherits=True,
+)  # fmt: skip
 
 MAX_NSID = 64
 """Characters of an NSID that are told."""
@@ -51,6 +65,56 @@ def lateness_of(serial_group: SerialGroup, reference: int, serial: int, since: d
     text = f"serves {serial}, {plural(len(later), 'version')} before {reference}, since {instant(later[0].seen)}"
     missed = sum(version.seen > since for version in later)
     return Lateness(at - later[0].seen, missed, at - since, text)
+
+
+def judged_by_budgets(
+    zone: Zone, poll: ZonePoll, soa: Soa | None, address_state: AddressState, late: Lateness, stuck_after: int
+) -> Iterator[Finding]:
+    """The first that holds of serial-stuck, serial-overdue and serial-late; none while it may still be on its way."""
+    text = f"{late.who}is {format_duration(late.lag)} behind: it {late.text}"
+    if soa is not None and late.missed >= stuck_after and min(late.lag, late.steady) > steady_limit(zone, soa, poll):
+        taken = f"newer versions come by and it has taken none for {format_duration(late.steady)}"
+        yield address_finding(STUCK.code, address_state, f"{text}; {taken}{late.last}")
+    elif soa is not None and late.lag > promise(soa, poll):
+        reason = f"longer than the zone's refresh and retry allow ({format_duration(promise(soa, poll))})"
+        yield address_finding(OVERDUE.code, address_state, f"{text}; {reason}{late.last}")
+    elif late.lag > zone.max_lag:
+        allowed = f"longer than max_lag ({format_duration(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
+        yield address_finding(LATE.code, address_state, f"{text}; {allowed}{late.last}")
+
+
+def judged_machines(
+    zone: Zone, poll: ZonePoll, serial_group: SerialGroup, address_state: AddressState, stuck_after: int
+) -> Iterator[Finding | Inconclusive]:
+    """What is to be said of machines behind the address that serve an older version than it shows otherwise."""
+    place = (address_state.server, address_state.address)
+    for one in late_machines(address_state, serial_group):
+        if one.lateness is None:
+            why = f"a machine behind it served {one.identity.serial} before the monitor started"
+            yield Inconclusive(*place, reason=why)
+            continue
+        found = judged_by_budgets(zone, poll, serial_group.soa, address_state, one.lateness, stuck_after)
+        if one.sure:
+            yield from found
+        elif any(found):
+            why = f"shows {one.identity.serial} and {address_state.serial} in turn; further looks will tell why"
+            yield Inconclusive(*place, reason=why)
+
+
+_LATENESS = (STUCK.code, OVERDUE.code, LATE.code)
+"""The gravest first."""
+
+
+def gravest_lateness(every: Iterable[Finding | Inconclusive]) -> list[Finding | Inconclusive]:
+    """All that is said of an address, as a whole and for the machines behind it: of its lateness the gravest alone, and
+    then nothing is unsure.
+    """
+    said = list(every)
+    late = [one for one in said if isinstance(one, Finding) and one.code in _LATENESS]
+    if not late:
+        return said
+    first = min(late, key=lambda one: _LATENESS.index(one.code))
+    return [first, *(one for one in said if isinstance(one, Finding) and one.code not in _LATENESS)]
 
 
 def late_machines(address_state: AddressState, serial_group: SerialGroup) -> Iterator[LateMachine]:

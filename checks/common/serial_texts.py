@@ -1,8 +1,15 @@
-"""What is said of a serial that cannot be ordered."""
+"""What is said of an address by its serial."""
 
 from checks.common.serial import unordered
-from checks.model import Zone
-from checks.zone_state.model import SerialGroup
+from checks.model import Finding, Zone
+from checks.zone_state.model import AddressState, SerialGroup
+
+
+def address_finding(code: str, address_state: AddressState, text: str) -> Finding:
+    """A finding about an address; the text goes on from its name."""
+    return Finding(
+        code, f"{address_state.server} ({address_state.address}) {text}", address_state.server, address_state.address
+    )
 
 
 def unordered_text(zone: Zone, serial_group: SerialGroup, serial: int, reference: int) -> str:

@@ -18,8 +18,8 @@ def command(receiver: str, config: Path) -> None:
 
     from alerting.model import Cause, DeliveryError, Incident, IncidentEvent, IncidentFinding, OutboxMessage
     from alerting.render import render
+    from checks.common.lateness import LATE
     from checks.model.finding_type import Severity
-    from checks.soa_serial import LATE
     from monitor.cli.configuration import read_config
     from monitor.clock import now
 

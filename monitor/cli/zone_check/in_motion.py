@@ -5,6 +5,7 @@ from datetime import datetime
 
 from alerting.finding_types import FINDING_TYPES
 from checks import ns_set, records, signatures
+from checks.common.lateness import LATE
 from checks.common.rrset_compare import PROPAGATING
 from checks.common.serial import behind
 from checks.common.text import format_duration
@@ -12,7 +13,7 @@ from checks.model import Address, CheckResult, Finding, Zone
 from checks.ns_set import NsSet
 from checks.records import Records
 from checks.signatures import Signatures
-from checks.soa_serial import AHEAD, LATE
+from checks.soa_serial import AHEAD
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import AddressState, SerialGroup, ZoneState
 from checks.zone_state.update import lag, serial_group_of, unsigned

@@ -17,7 +17,7 @@ options {{
     session-keyfile none;
     listen-on port {port} {{ {ipv4}; }};
     listen-on-v6 port {port} {{ {ipv6}; }};
-    server-id "{name}";
+    server-id {nsid};
     recursion no;
     dnssec-validation no;
     allow-query {{ any; }};
@@ -75,7 +75,7 @@ def write(setup: Setup, room: Path) -> None:
     limit = f"rate-limit {{ responses-per-second {setup.rate}; slip 2; }};" if setup.rate else ""
     head = CONFIG.format(
         room=room, name=setup.name, port=port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, control=CONTROL, key=key,
-        limit=limit,
+        limit=limit, nsid=f'"{setup.name}"' if setup.named else "none",
     )  # fmt: skip
     rewrite(room / "rndc.conf", _key(XFR) + RNDC.format(control=CONTROL, port=port, key=key))
     for duty in setup.duties:

@@ -21,7 +21,7 @@ server:
     rundir: "{room}"
     listen: [ {ipv4}@{port}, {ipv6}@{port} ]
     identity: "{name}"
-    nsid: "{name}"
+    nsid: "{nsid}"
     automatic-acl: off
     udp-workers: 1
     tcp-workers: 1
@@ -94,7 +94,10 @@ def _zone(duty: Duty) -> str:
 
 
 def write(setup: Setup, room: Path) -> None:
-    head = CONFIG.format(room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host)
+    head = CONFIG.format(
+        room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host,
+        nsid=setup.name if setup.named else "",
+    )  # fmt: skip
     if setup.rate:
         head += LIMIT.format(rate=setup.rate)
     for duty in setup.duties:

@@ -102,6 +102,8 @@ class Setup:
     duties: tuple[Duty, ...] = ()
     rate: int = 0
     """Equal answers a second, to anybody; every other one above that is truncated and the rest dropped. 0: no limit."""
+    named: bool = True
+    """Tells its name by NSID (RFC 5001)."""
     dnssec: bool = False
     """Signs zones or gives signatures that are in them; PowerDNS does so only if told, the others anyway."""
 

@@ -23,7 +23,7 @@ server:
     pidfile: "{room}/nsd.pid"
     database: ""
     identity: "{name}"
-    nsid: "ascii_{name}"
+    {nsid}
     rrl-ratelimit: {rate}
     rrl-slip: 2
     rrl-whitelist-ratelimit: 0
@@ -65,8 +65,9 @@ def _zone(duty: Duty) -> str:
 
 def write(setup: Setup, room: Path) -> None:
     head = CONFIG.format(
-        room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, rate=setup.rate
-    )
+        room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, rate=setup.rate,
+        nsid=f'nsid: "ascii_{setup.name}"' if setup.named else "",
+    )  # fmt: skip
     for duty in setup.duties:
         if duty.content is not None:
             rewrite(room / filename(duty.zone), duty.content.text())

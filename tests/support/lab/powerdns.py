@@ -20,7 +20,7 @@ gsqlite3-database={room}/pdns.db
 gsqlite3-pragma-synchronous=0
 gsqlite3-dnssec={dnssec}
 local-address={ipv4}:{port},[{ipv6}]:{port}
-server-id={name}
+server-id={nsid}
 socket-dir=.
 write-pid=no
 disable-syslog=yes
@@ -137,7 +137,7 @@ def _put(db: sqlite3.Connection, duty: Duty) -> None:
 def write(setup: Setup, room: Path) -> None:
     config = CONFIG.format(
         room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host,
-        dnssec="yes" if setup.dnssec else "no",
+        dnssec="yes" if setup.dnssec else "no", nsid=setup.name if setup.named else "disabled",
     )  # fmt: skip
     rewrite(room / "pdns.conf", config)
     with closing(_database(room)) as db:

@@ -121,6 +121,10 @@ class Server:
         """Limit the rate of equal answers over UDP; to be said before it starts."""
         self.setup = replace(self.setup, rate=rate)
 
+    def hide_name(self) -> None:
+        """Give no NSID; to be said before it starts."""
+        self.setup = replace(self.setup, named=False)
+
     def use_dnssec(self) -> None:
         """Sign, or give the signatures that there are; to be said before it starts."""
         self.setup = replace(self.setup, dnssec=True)

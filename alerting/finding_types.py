@@ -25,11 +25,20 @@ CONFIGURATION_REFUSED = FindingType(
 DATABASE_RECREATED = FindingType(
     "database-recreated", Severity.WARNING, "The monitor's database was deleted while it ran", scope=Scope.MONITOR
 )
+ZONE_SOURCE_FAILING = FindingType(
+    "zone-source-failing", Severity.WARNING, "A source of zones cannot be read, and its zones stay as they were",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
+ZONE_SOURCE_SHRUNK = FindingType(
+    "zone-source-shrunk", Severity.WARNING, "A source of zones has lost too many at once, and they stay",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
 NOTIFY_MISSING = FindingType(
     "notify-missing", Severity.WARNING, "A primary has a new version, and no NOTIFY of it was taken here"
 )
 FINDINGS = (
     NOTIFY_MISSING, UNCHECKED, OFFLINE, DATABASE_FAILING, RECEIVER_FAILING, CONFIGURATION_REFUSED, DATABASE_RECREATED,
+    ZONE_SOURCE_FAILING, ZONE_SOURCE_SHRUNK,
 )  # fmt: skip
 
 FINDING_TYPES: Mapping[str, FindingType] = MappingProxyType(

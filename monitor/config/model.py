@@ -1,6 +1,6 @@
 """The configuration once it has been understood: plain values, secrets wrapped."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -235,6 +235,10 @@ class ZoneEntry:
         )  # fmt: skip
 
 
+MAX_SHRINK = 0.2
+"""The share of its zones that a source may lose at once, where nobody has said another."""
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneList:
     """A file of zones, or a directory of such files; the options are those of every zone that has none of its own."""
@@ -249,15 +253,29 @@ class ZoneList:
     )
     """`"csv"` (`.csv`); `"jsonl"` (`.jsonl`, `.ndjson`); any other suffix: `"names"`, or `"bind"`, `"knot"`, `"nsd"`
     where it begins as their own lists do."""
+    max_shrink: float = field(default=MAX_SHRINK, metadata={"bounds": {"ge": 0, "le": 1}})
+    """The share of the zones of this file, or of all files of this directory, that may be gone at once, from one
+    reading to the next, by a reload or a restart; one zone may be in any case, all of them only with `1`. Where
+    more are gone the list may have been cut short: all are watched as before, and `zone-source-shrunk` says so, until
+    they are back or `1` says that it is meant."""
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneFile:
-    """A file of zones, how it was read, and how many it has."""
+    """A file of zones, how it was read, and the names in it."""
 
     path: Path
     format: str
-    zones: int
+    names: Sequence[str] = ()
+    source: str = ""
+    """The file or directory that is written in the configuration, as a path that is absolute."""
+    max_shrink: float = MAX_SHRINK
+    entry: ZoneEntry = ZoneEntry("")
+    """What its zones are that have no options of their own."""
+
+    @property
+    def zones(self) -> int:
+        return len(self.names)
 
 
 def no_zones() -> ZoneTable[ZoneEntry]:

@@ -10,7 +10,7 @@ from checks.model.zone_table import ZoneTable
 from monitor.config import file_model, toml_reader, zone_rows
 from monitor.config.errors import InvalidValue, KeyPath, Mistake, Problems, quoted, shown
 from monitor.config.files import check_kind, reason
-from monitor.config.model import ZoneEntry, ZoneFile
+from monitor.config.model import MAX_SHRINK, ZoneEntry, ZoneFile
 from monitor.config.secrets import FileContext
 from monitor.config.tables import table_of
 from monitor.config.zone_collector import Build, WrittenOptions, ZoneCollector
@@ -40,8 +40,15 @@ class ListFile:
     table: Any
     plain: int
     problems: Problems
+    source: str
+    entry: ZoneEntry
     told: int = 0
-    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def zone_file(self) -> ZoneFile:
+        """What was read."""
+        share = MAX_SHRINK if self.table.max_shrink is None else self.table.max_shrink
+        return ZoneFile(self.path, self.form, self.names, self.source, share, self.entry)
 
     def tell(self, line: int | None, key: str, text: str, hint: str) -> None:
         if self.told == MAX_MISTAKES:
@@ -74,7 +81,7 @@ class Lists:
             self._take(list_file)
         if self.collector.doubled:
             self._tell_doubled()
-        listed = tuple(ZoneFile(list_file.path, list_file.form, list_file.count) for list_file in self.list_files)
+        listed = tuple(map(ListFile.zone_file, self.list_files))
         with suppress(TooManyMistakes):
             return self.collector.zone_table(), listed
         return ZoneTable.of(()), listed
@@ -85,10 +92,12 @@ class Lists:
     def _list_files(self, section: KeyPath, table: Any) -> Iterator[ListFile]:
         """The files of a section."""
         paths = self._paths(section, table)
-        plain = self._learn_defaults(section, table)
+        plain, entry = self._learn_defaults(section, table)
+        written = table.file if table.directory is None else table.directory
         for path in paths:
             form = table.format or zone_rows.SUFFIXES.get(path.suffix.lower()) or zone_rows.recognise_format(path)
-            yield ListFile(path, form, section, table, plain, self.problems)
+            source = str(self.context.path(written))
+            yield ListFile(path, form, section, table, plain, self.problems, source, entry)
 
     def _paths(self, section: KeyPath, table: Any) -> list[Path]:
         if table.file is not None and table.directory is not None:
@@ -132,13 +141,13 @@ class Lists:
             return True
         return False
 
-    def _learn_defaults(self, section: KeyPath, table: Any) -> int:
+    def _learn_defaults(self, section: KeyPath, table: Any) -> tuple[int, ZoneEntry]:
         def build(name: str) -> ZoneEntry:
             many = len(self.problems.mistakes) > MAX_MISTAKES
             return entry_of(Problems("") if many else self.problems, section, table, name, self.references)
 
         options, entry = WrittenOptions.of(table, build, self._quietly(table))
-        return self.collector.learn(entry, options if self.problems.sound(*section) else None)
+        return self.collector.learn(entry, options if self.problems.sound(*section) else None), entry
 
     def _quietly(self, table: Any) -> Build:
         return lambda name: entry_of(Problems(""), ROW, table, name, self.references)
@@ -173,14 +182,14 @@ class Lists:
         with suppress(TooManyMistakes):
             try:
                 for batch in zone_rows.batches(list_file.path, list_file.form, list_file.tell, learn, list_file.plain):
-                    list_file.count += len(batch.names)
+                    list_file.names += batch.names
                     if batch.kinds is None:
                         self.collector.add_alike(batch.names, list_file.plain)
                     else:
                         self.collector.add(batch.names, batch.kinds)
             except OSError as error:
                 list_file.tell(None, "", f"cannot be read: {reason(error)}", "")
-            if not list_file.count and not list_file.told:
+            if not list_file.names and not list_file.told:
                 list_file.tell(None, "", "names no zone", "was it cut short? take it away if it is meant to be empty")
 
     def _tell_doubled(self) -> None:

@@ -2,9 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from monitor.state.ports import PollMessage, QueueClosed
+
+MAX_BATCH = 1000
+"""Polls evaluated and written at once."""
+
+BATCH_DELAY = 0.05
+"""Seconds between two batches that were not full: many small commits become one."""
 
 
 class PollQueue:
@@ -17,6 +23,7 @@ class PollQueue:
         self._waiting: deque[PollMessage] = deque()
         self._changed = asyncio.Condition()
         self._closed = False
+        self._published = self._evaluated = 0
 
     def __len__(self) -> int:
         """Polls that wait for the evaluator."""
@@ -29,6 +36,7 @@ class PollQueue:
             if self._closed:
                 raise QueueClosed
             self._waiting.extend(heard)
+            self._published += len(heard)
             self._changed.notify_all()
 
     async def take(self, most: int) -> Sequence[PollMessage]:
@@ -37,6 +45,22 @@ class PollQueue:
             taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
             self._changed.notify_all()
             return taken
+
+    async def evaluate(self, process: Callable[[Sequence[PollMessage]], Awaitable[None]]) -> None:
+        """Have everything evaluated that is published, in batches, until the queue is closed and empty."""
+        while polls := await self.take(MAX_BATCH):
+            await process(polls)
+            async with self._changed:
+                self._evaluated += len(polls)
+                self._changed.notify_all()
+            if len(polls) < MAX_BATCH and not self._closed:
+                await asyncio.sleep(BATCH_DELAY)
+
+    async def caught_up(self) -> None:
+        """What has been published so far is evaluated and kept."""
+        target = self._published
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._evaluated >= target)
 
     async def close(self) -> None:
         async with self._changed:

@@ -33,6 +33,7 @@ from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
 from monitor.service.sweep_record import SweepRecord
 from monitor.service.waits import ServiceWaits
+from monitor.service.zone_sources import ZoneSources
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import SweepGroup
@@ -47,12 +48,6 @@ from monitor.web.server import WebServer
 from monitor.web.snapshot import Settings, WebContext
 
 log = structlog.get_logger(__name__)
-
-MAX_BATCH = 1000
-"""Polls evaluated and written at once."""
-
-BATCH_DELAY = 0.05
-"""Seconds between two batches that were not full: many small commits become one."""
 
 RECHECK_INTERVAL = 1.0
 """Seconds between two looks at whether a grace or settle has ended meanwhile."""
@@ -80,9 +75,7 @@ class Service:
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = contextlib.AsyncExitStack()
-        self._published = self._evaluated = 0
         self._ns_names = NsNames()
-        self._progress = asyncio.Condition()
         self._direct_dispatch: asyncio.Task[None] | None = None
 
     @property
@@ -110,7 +103,7 @@ class Service:
             await self._notify.listen(self.config)
             opened.push_async_callback(self._notify.close)
             self._open = opened.pop_all()
-        self._run("evaluate", self._evaluate())
+        self._run("evaluate", self._queue.evaluate(self._evaluator.process))
         self._run("deliver", self._dispatcher.run())
         self._run("recheck", self._recheck())
         self._run("estimate", self._estimate())
@@ -122,8 +115,10 @@ class Service:
         )
 
     async def _wire(self) -> None:
-        config, started = self.config, now()
+        started = now()
         remembered = await self._store.restore()
+        self._zone_sources = ZoneSources({one.source: one.body for one in remembered.zone_sources})
+        config = self.config = self._zone_sources.guard(self.config, None)
         past = await self._past()
         self._found = await resolve(config, recall_addresses(remembered.zone_states, config), started)
         log_problems(self._found.problems)
@@ -154,8 +149,10 @@ class Service:
             server_series=server_series,
         )  # fmt: skip
         self._evaluator.failing = self._dispatcher.failing
+        self._evaluator.source_troubles = lambda: self._zone_sources.troubles
         self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
         await self._receiver_moves.use(config)
+        await self._zone_sources.keep(self._evaluator.keep_zone_source)
         change = await self._evaluator.replan(plan, first=True)
         self._sweeps = SweepRecord(self._evaluator, now)
         self._poller = Poller(
@@ -210,10 +207,12 @@ class Service:
                 return False
             if kept:
                 log.warning("these keys need a restart", keys=kept)
+            config = await asyncio.to_thread(self._zone_sources.guard, config, self.config)
             found = await resolve(config, self._found, now())
             if self._stopping.is_set():
                 return False
             await self._receiver_moves.use(config)
+            await self._zone_sources.keep(self._evaluator.keep_zone_source)
             await self._take(config, found)
             plan = self._evaluator.plan
             self._schedule.plan(cadences(config, plan))
@@ -269,7 +268,7 @@ class Service:
             swept = await self._poller.sweep(group)
             if swept is None:
                 return
-            await self._caught_up()
+            await self._queue.caught_up()
             self._poller.serials_evaluated()
             if names := self._ns_names.taken():
                 await self._resolve_ns_names(names)
@@ -289,22 +288,6 @@ class Service:
     async def _publish(self, *heard: PollMessage) -> None:
         self._ns_names.note(heard, self._evaluator.plan.zones, self._found)
         await self._queue.publish(*heard)
-        self._published += len(heard)
-
-    async def _caught_up(self) -> None:
-        """What has been published so far is evaluated and kept."""
-        target = self._published
-        async with self._progress:
-            await self._progress.wait_for(lambda: self._evaluated >= target)
-
-    async def _evaluate(self) -> None:
-        while polls := await self._queue.take(MAX_BATCH):
-            await self._evaluator.process(polls)
-            async with self._progress:
-                self._evaluated += len(polls)
-                self._progress.notify_all()
-            if len(polls) < MAX_BATCH and not self._stopping.is_set():
-                await asyncio.sleep(BATCH_DELAY)
 
     async def _recheck(self) -> None:
         """Look again between two looks: where grace or settle end, or a new version is on its way."""

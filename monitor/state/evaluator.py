@@ -16,6 +16,7 @@ from checks.zone_state.connectivity import offline_families
 from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
+from monitor.config.zone_sources import SourceTrouble
 from monitor.probe.server_series import ServerSeries
 from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_changed, disable_silent, pick_full_polls
@@ -33,7 +34,7 @@ from monitor.state.pipeline import (
     process_batch,
     reminders_in_steps,
 )
-from monitor.state.ports import Commit, PollMessage, Sweep
+from monitor.state.ports import Commit, PollMessage, Sweep, ZoneSource
 from monitor.state.rechecks import Rechecks, rechecks
 from monitor.state.standing import reset_changed, rrset_questions
 from monitor.state.status import Status, ZoneStatus
@@ -84,6 +85,8 @@ class Evaluator:
         """Hears which zones became steady, and which do no longer."""
         self.failing: Callable[[datetime], Mapping[str, str]] = lambda now: {}
         """Receivers that are in trouble, and what it is."""
+        self.source_troubles: Callable[[], Sequence[SourceTrouble]] = lambda: ()
+        """Sources of zones that cannot be believed."""
         self.rechecks = Rechecks()
         polls = Counter(
             "soawatch_zone_polls",
@@ -193,6 +196,12 @@ class Evaluator:
             commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
             await self._keep(commit, PendingCommit(FastPathChanges(self._memory.columns.zone_table)), self._now())
 
+    async def keep_zone_source(self, source: str, body: str) -> None:
+        """Keep what a source of zones said, for the next start; nothing: forget the source."""
+        async with self._turn:
+            self._memory.zone_sources[source] = body
+            await self._record.commit(Commit(zone_sources=(ZoneSource(source, body),)), whole=await self._whole())
+
     async def select_for_full_poll(self, group: SweepGroup) -> None:
         """Before a sweep: a few of its zones of which nothing new is expected are asked whole."""
         async with self._turn:
@@ -216,7 +225,7 @@ class Evaluator:
         memory = self._memory
         memory.store_error, memory.recreated = self._record.error, self._record.recreated
         memory.config_error = next(iter(self.status.config_error.splitlines()), "")
-        memory.failing = self.failing(at)
+        memory.failing, memory.source_troubles = self.failing(at), self.source_troubles()
 
     async def record_sweep(self, row: Sweep) -> None:
         """Keep that a sweep ran."""
@@ -283,6 +292,7 @@ class Evaluator:
             alerts=tuple(self._memory.active_alerts.values()),
             incidents=tuple(incidents.values()),
             record_memories=tuple(self._memory.record_memories.every()),
+            zone_sources=tuple(ZoneSource(*one) for one in self._memory.zone_sources.items()),
         )
 
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:

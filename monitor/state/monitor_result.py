@@ -23,7 +23,7 @@ RECREATED_ALERT_DURATION = timedelta(hours=1)
 
 def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
     """What is wrong with the monitor itself: it is offline over an address family, cannot write its database, was given
-    a configuration that it cannot take, or has receivers that take nothing.
+    a configuration that it cannot take, has receivers that take nothing, or sources of zones that cannot be believed.
     """
     findings = [
         Finding(OFFLINE.code, offline_explanation(state.connectivity, family), subject=family)
@@ -39,6 +39,7 @@ def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
             )
         )
     findings += [Finding(RECEIVER_FAILING.code, text, subject=name) for name, text in state.failing.items()]
+    findings += [Finding(one.code, f"{one.source}: {one.text}", subject=one.source) for one in state.source_troubles]
     anew = state.recreated
     if anew is not None and now - anew.at < RECREATED_ALERT_DURATION:
         text = f"the files of the database were lost at {format_time(anew.at)} and are made anew {anew.how}"

@@ -1,6 +1,6 @@
 """What the evaluator remembers between polls."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerting.incidents import OpenIncidents
@@ -11,6 +11,7 @@ from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
 from checks.zone_state.model import SERIAL_CHECK
+from monitor.config.zone_sources import SourceTrouble
 from monitor.state.awaited_notifies import AwaitedNotifies
 from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns
 from monitor.state.first_results import FirstResults
@@ -50,6 +51,10 @@ class MonitorState:
     """Why the configuration was refused when it was last read again; empty when it was not."""
     failing: Mapping[str, str] = field(default_factory=dict)
     """Receivers that are in trouble, and what it is."""
+    source_troubles: Sequence[SourceTrouble] = ()
+    """Sources of zones that cannot be believed."""
+    zone_sources: dict[str, str] = field(default_factory=dict)
+    """Source of zones → what is kept of it, as whoever reads it writes that."""
     notifies: Notifies = field(default_factory=Notifies)
     awaited_notifies: AwaitedNotifies = field(default_factory=AwaitedNotifies)
     first_results: FirstResults = field(default_factory=FirstResults)
@@ -64,7 +69,10 @@ class MonitorState:
 
     @classmethod
     def of(cls, stored: StoredState) -> "MonitorState":
-        state = cls(open_incidents=OpenIncidents(dict(stored.incidents)))
+        state = cls(
+            open_incidents=OpenIncidents(dict(stored.incidents)),
+            zone_sources={one.source: one.body for one in stored.zone_sources},
+        )
         state.zone_states = ZoneStates.of(stored.zone_states)
         state.zone_states.columns = state.columns
         for alert in stored.alerts.values():

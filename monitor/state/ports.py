@@ -84,6 +84,15 @@ class RecordMemory(NamedTuple):
     remembered: RememberedRecords
 
 
+class ZoneSource(NamedTuple):
+    """What a source of zones said when it was believed last, as whoever reads it writes that; an empty ``body``: it is
+    no source any more.
+    """
+
+    source: str
+    body: str
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that one batch of polls changed: kept whole or not at all."""
@@ -108,6 +117,7 @@ class Commit:
     new_zones: NewZones | None = None
     """Zones that had no zone state, before anything else that is said of them here."""
     record_memories: tuple[RecordMemory, ...] = ()
+    zone_sources: tuple[ZoneSource, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -124,6 +134,7 @@ class Commit:
             or self.readdressed
             or self.destinations is not None
             or self.record_memories
+            or self.zone_sources
         )
 
 
@@ -137,6 +148,7 @@ class StoredState:
     """The open ones."""
     destinations: Mapping[str, str] = field(default_factory=dict)
     record_memories: Sequence[RecordMemory] = ()
+    zone_sources: Sequence[ZoneSource] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What was kept, read back: for a restart, for the page, and for retention."""
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from alerting.model import Alert, Incident
 from checks.model import Address, RememberedRecords
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import SERIAL_CHECK, Propagation, ZoneState
-from monitor.state.ports import AddressHistoryRow, RecordMemory, StoredState, StoreError
+from monitor.state.ports import AddressHistoryRow, RecordMemory, StoredState, StoreError, ZoneSource
 from monitor.state.zone_states import ZoneStates
 from monitor.store import intern_table, outbox
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
@@ -72,6 +73,7 @@ def remembered(db: Database) -> StoredState:
             incidents={each.id: each for each in incidents},
             destinations=outbox.destinations(db),
             record_memories=tuple(_record_memories(db)),
+            zone_sources=tuple(_zone_sources(db)),
         )
 
 
@@ -82,6 +84,14 @@ def _record_memories(db: Database) -> Iterator[RecordMemory]:
         except UNREADABLE:
             raise _unreadable(zone, "record_memories") from None
         yield RecordMemory(check, zone, one)
+
+
+def _zone_sources(db: Database) -> Iterator[ZoneSource]:
+    for source, body in read_many(db, "select source, body from zone_sources"):
+        try:
+            yield ZoneSource(source, zlib.decompress(body).decode())
+        except (zlib.error, UnicodeDecodeError):
+            raise _unreadable(source, "zone_sources") from None
 
 
 def zone_state(db: Database, zone: str) -> ZoneState | None:

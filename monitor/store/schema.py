@@ -189,3 +189,9 @@ def _record_memories(db: Database) -> None:
         'create table record_memories ("check" text not null, zone text not null, agreed integer not null, body text, '
         'primary key (zone, "check")) strict, without rowid'
     )
+
+
+@STEPS(name="0004_zone_sources")
+def _zone_sources(db: Database) -> None:
+    """``body`` is what a source of zones said, compressed (RFC 1950): there may be very many zones."""
+    db.execute("create table zone_sources (source text primary key, body blob not null) strict, without rowid")

@@ -1,6 +1,7 @@
 """Writes one batch of changes."""
 
 import json
+import zlib
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from alerting.model import Alert, AlertKey, Incident, Phase, Transition
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
-from monitor.state.ports import Commit, RecordMemory, Sweep
+from monitor.state.ports import Commit, RecordMemory, Sweep, ZoneSource
 from monitor.store import intern_table, outbox
 from monitor.store.codec import encode, stamp, stamp_or_none
 from monitor.store.database import read_many, write_many
@@ -44,6 +45,7 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     _state_changes(db, commit.state_changes, current)
     _propagations(db, commit.propagations)
     _record_memories(db, commit.record_memories)
+    _zone_sources(db, commit.zone_sources)
     # Most commits have none of these, and insert_all takes some µs to find out.
     if commit.alerts:
         _alerts(db, commit.alerts)
@@ -156,6 +158,12 @@ def _record_memories(db: Database, memories: Iterable[RecordMemory]) -> None:
         (check, zone, one.agreed, encode(one) if one.looks or one.varying else None) for check, zone, one in memories
     ]
     write_many(db, 'replace into record_memories ("check", zone, agreed, body) values (?, ?, ?, ?)', rows)
+
+
+def _zone_sources(db: Database, sources: Iterable[ZoneSource]) -> None:
+    rows = [(source, zlib.compress(body.encode())) for source, body in sources if body]
+    write_many(db, "replace into zone_sources (source, body) values (?, ?)", rows)
+    write_many(db, "delete from zone_sources where source = ?", [(source,) for source, body in sources if not body])
 
 
 def _alerts(db: Database, alerts: tuple[Alert, ...]) -> None:

@@ -13,7 +13,7 @@ from checks.model.remembered import LastLook, Varying
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import StateChange
-from monitor.state.ports import AddressHistoryRow, Commit, RecordMemory, Store, StoreError
+from monitor.state.ports import AddressHistoryRow, Commit, RecordMemory, Store, StoreError, ZoneSource
 from monitor.state.zone_states import ZoneStates
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
@@ -294,6 +294,15 @@ async def test_what_checks_are_to_be_told_of_records_comes_back_whole(store):
     assert later in (await store.restore()).record_memories
     await store.commit(Commit(dropped_zones=("a.example.",)))
     assert list((await store.restore()).record_memories) == [later]
+
+
+async def test_what_sources_of_zones_said_comes_back_and_a_source_that_is_none_any_more_is_forgotten(store):
+    names = "".join(f"z{number:05}.example. é\n" for number in range(20_000))
+    sources = (ZoneSource("catalog a.example", names), ZoneSource("list /srv/b", "one"))
+    await store.commit(Commit(zone_sources=sources))
+    assert sorted((await store.restore()).zone_sources) == sorted(sources)
+    await store.commit(Commit(zone_sources=(ZoneSource("catalog a.example", ""), ZoneSource("list /srv/b", "two"))))
+    assert list((await store.restore()).zone_sources) == [ZoneSource("list /srv/b", "two")]
 
 
 async def test_incidents_are_told_newest_first(store):

@@ -9,7 +9,16 @@ from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Phase
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from monitor.clock import Now
-from monitor.state.ports import AddressHistoryRow, Commit, RecordMemory, Recreated, StoredState, StoreError, Sweep
+from monitor.state.ports import (
+    AddressHistoryRow,
+    Commit,
+    RecordMemory,
+    Recreated,
+    StoredState,
+    StoreError,
+    Sweep,
+    ZoneSource,
+)
 
 T = TypeVar("T")
 
@@ -42,6 +51,7 @@ class MemoryStore:
         self._counts: dict[str, ReceiverStatus] = {}
         self._destinations: dict[str, str] = {}
         self._record_memories: dict[tuple[str, str], RecordMemory] = {}
+        self._zone_sources: dict[str, ZoneSource] = {}
         self._closed = False
         self.recreated: Recreated | None = None
 
@@ -60,6 +70,7 @@ class MemoryStore:
             incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
             destinations=dict(self._destinations),
             record_memories=tuple(self._record_memories.values()),
+            zone_sources=tuple(one for one in self._zone_sources.values() if one.body),
         )
 
     async def commit(self, commit: Commit) -> None:
@@ -79,6 +90,7 @@ class MemoryStore:
             self._change_state(change)
         self._propagations += commit.propagations
         self._record_memories |= {(one.check, one.zone): one for one in commit.record_memories}
+        self._zone_sources |= {one.source: one for one in commit.zone_sources}
         for alert in commit.alerts:
             if alert.phase is Phase.OK:
                 self._alerts.pop(alert.key, None)

@@ -181,15 +181,17 @@ def shown_defaults() -> Iterator[tuple[str, str, Any]]:
 
 
 @pytest.mark.parametrize(("section", "key", "value"), list(shown_defaults()))
-def test_defaults_on_the_page_are_the_defaults(section: str, key: str, value: str) -> None:
+def test_defaults_on_the_page_are_the_defaults(section: str, key: str, value: str, tmp_path: Path) -> None:
     """Writing the default changes nothing."""
     start = {
         "zones": '[[zones]]\nname = "example.com"\n',
         "servers": '[servers."ns.example"]\n',
         "keys": '[keys.k]\nsecret = "aGVsbG8gd29ybGQ="\n',
+        "lists": '[[lists]]\nfile = "zones.txt"\n',
     }.get(section, f"[{section}]\n")
     zone = "" if section == "zones" else '[[zones]]\nname = "example.com"\n'
-    here = Path("/etc/soawatch/config.toml")
+    (tmp_path / "zones.txt").write_text("example.org\n")
+    here = tmp_path / "config.toml"
     with_default = parse(f"{start}{key} = {value}\n{zone}", here, {})
     without = parse(f"{start}\n{zone}", here, {})
     assert with_default == without

@@ -5,8 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.model import Policy
+from monitor.config.zone_sources import SourceTrouble
 from monitor.state.evaluator import MAX_RESOLVED_INCIDENTS, PROPAGATION_BOUNDS, recent
-from monitor.state.ports import Sweep
+from monitor.state.monitor_state import MonitorState
+from monitor.state.ports import Commit, Sweep, ZoneSource
+from monitor.state.write_buffer import merge
 from tests.support.evaluator import BOTH, EvaluatorBench
 from tests.support.monitor_state import looks, minute, plan
 from tests.support.observations import NOON, zone
@@ -120,6 +123,42 @@ async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_tol
         "receiver-failing": "hook rejects what it is told: 410 gone",
         "configuration-refused": "the configuration is refused, and the one before goes on: soawatch.toml:7: no unit",
     }
+
+
+async def test_a_source_of_zones_that_is_not_believed_is_told_once_and_so_is_its_end() -> None:
+    on = EvaluatorBench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4)))
+    await on.evaluator.replan(replace(on.plan, receivers=("post",)))
+    on.evaluator.source_troubles = lambda: (
+        SourceTrouble.failing("catalog a.example", "192.0.2.1 does not answer"),
+        SourceTrouble.shrunk("list /srv/b", "it names no zone any more"),
+    )
+    for number in range(20):
+        on.now.at = minute(number)
+        await on.evaluator.remind()
+    on.evaluator.source_troubles = lambda: ()
+    for number in range(20, 40):
+        on.now.at = minute(number)
+        await on.evaluator.remind()
+    messages = [t for c in on.disk.commits for t in c.messages]
+    assert [t.event.value for t in messages] == ["incident.opened", "incident.resolved"]
+    assert {line.code: line.text for line in messages[0].incident.lines} == {
+        "zone-source-failing": "catalog a.example: 192.0.2.1 does not answer",
+        "zone-source-shrunk": "list /srv/b: it names no zone any more",
+    }
+
+
+async def test_what_a_source_of_zones_said_is_kept_and_kept_again_when_the_database_is_made_anew() -> None:
+    on = EvaluatorBench(zone())
+    await on.evaluator.keep_zone_source("catalog a.example", "one")
+    await on.evaluator.keep_zone_source("list /srv/b", "two")
+    await on.evaluator.keep_zone_source("list /srv/b", "")
+    assert [c.zone_sources for c in on.disk.commits] == [
+        (("catalog a.example", "one"),), (("list /srv/b", "two"),), (("list /srv/b", ""),),
+    ]  # fmt: skip
+    memory = MonitorState.of(await on.disk.restore())
+    assert memory.zone_sources == {"catalog a.example": "one"}
+    older, newer = (Commit(zone_sources=(ZoneSource("a", body), ZoneSource(body, "x"))) for body in ("1", "2"))
+    assert merge(older, newer).zone_sources == (("a", "2"), ("1", "x"), ("2", "x"))
 
 
 async def test_a_failure_that_passes_within_grace_is_no_incident() -> None:

@@ -15,6 +15,7 @@ from monitor.cli.zone_check.check_zone import ZoneReport
 from monitor.probe.message import names
 from monitor.state.status import AddressStatus
 from monitor.web.api_schema import zone_data
+from monitor.web.identity_view import identity_lines
 from monitor.web.tree_view import tree_lines
 
 COLORS = {"in-sync": "green", "propagating": "cyan", "unknown": "yellow"}
@@ -40,8 +41,9 @@ def table(report: ZoneReport) -> None:
     say(heading(report), "bold")
     for line in servers(report, console.width if console.is_terminal else None):
         console.print(line)
-    for hop in tree_lines(report.status.tree, last_look(report)):
-        say(hop)
+    at = last_look(report)
+    for text in (*identity_lines(report.status.addresses, at), *tree_lines(report.status.tree, at)):
+        say(text)
     for sentence in signatures_text(report):
         say(sentence)
     for problem in report.notes:

@@ -9,6 +9,7 @@ from checks.model import Finding, Observation
 from checks.model.finding_type import Severity
 from monitor.cli.output import heading, last_look
 from monitor.cli.zone_check.check_zone import ZoneReport
+from monitor.web.identity_view import identity_lines
 from monitor.web.tree_view import tree_lines
 
 
@@ -28,6 +29,9 @@ def _zone_lines(report: ZoneReport) -> Iterator[str]:
             yield from [f"  {observation_text(seen)}" for seen in poll.seen] or ["  nothing was asked"]
             if number == len(report.looks):
                 yield from (f"  → {text}" for text in check_text(report, poll.check))
+    if lines := [*identity_lines(report.status.addresses, last_look(report))]:
+        yield ""
+        yield from lines
     if lines := list(tree_lines(report.status.tree, last_look(report))):
         yield ""
         yield from lines

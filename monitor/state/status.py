@@ -10,6 +10,7 @@ from alerting.outbox import ReceiverStatus
 from checks.common.transfer_tree import TransferHop
 from checks.model import Address, Cadences, Health
 from checks.model.finding_type import Severity
+from checks.zone_state.model import IdentityState
 from monitor.state.level import Level
 from monitor.state.notifies import Notify
 from monitor.state.sweep_status import SweepStatus
@@ -41,6 +42,8 @@ class AddressStatus:
     signer: bool = False
     signatures_end: datetime | None = None
     """When the first of the signatures there ends, or ended; None where the zone is not signed, or it is not known."""
+    identities: tuple[IdentityState, ...] = ()
+    """The machines behind it, while they differ."""
 
     def lag(self, now: datetime) -> timedelta | None:
         """None when it is not known: the address is not serving anything now."""

@@ -183,5 +183,6 @@ def address_status(
         expires=standing.expires,
         estimated=standing.estimated,
         nsid=standing.nsid,
+        identities=standing.identities,
         group=server.group,
     )

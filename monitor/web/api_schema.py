@@ -5,6 +5,7 @@ from typing import Any
 
 from alerting.model import Alert
 from checks.common.transfer_tree import TransferHop
+from checks.zone_state.model import IdentityState
 from monitor.config.low_caps import LowCap
 from monitor.state.level import HEALTH_OF_LEVEL
 from monitor.state.notifies import Notify
@@ -87,9 +88,14 @@ def _address(address: AddressStatus, now: datetime) -> Json:
         "hidden": address.hidden,
         "group": address.group,
         "nsid": address.nsid,
+        "identities": [_identity(one) for one in address.identities],
         "since": iso(address.since),
         "checked_at": iso(address.checked_at),
     }
+
+
+def _identity(one: IdentityState) -> Json:
+    return {"nsid": one.nsid, "serial": one.serial, "since": iso(one.since), "seen_at": iso(one.seen)}
 
 
 def _finding(finding: Alert) -> Json:

@@ -18,6 +18,7 @@ from checks.model import Health
 from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
 from monitor.web.history_view import SPANS, HistoryChart, fitting_span, history_chart
+from monitor.web.identity_view import identity_rows
 from monitor.web.paging import page, page_of
 from monitor.web.propagation_view import PropagationRow, propagation_rows
 from monitor.web.snapshot import SnapshotCache, WebContext
@@ -103,6 +104,7 @@ class Pages:
             title=zone.unicode,
             row=zone_row(zone, now),
             addresses=[(zone, address) for address in zone.addresses],
+            identities=identity_rows(zone.addresses, now),
             findings=finding_views(zone),
             checks=check_rows(zone),
             tree=tree_rows(zone.tree, now),

@@ -10,7 +10,7 @@ from alerting.finding_types import FINDING_TYPES
 from alerting.model import Alert, Incident, IncidentFinding
 from checks.common.transfer_tree import TransferHop
 from checks.model import Address
-from checks.zone_state.model import Propagation
+from checks.zone_state.model import IdentityState, Propagation
 from monitor.probe.server_series import OTHER
 from monitor.state.level import health_after_redaction
 from monitor.state.notifies import Notify
@@ -135,7 +135,7 @@ def _public_incidents(
 
 def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:
     addresses = tuple(
-        a if a.nsid is None or not redaction.covers(a.nsid) else replace(a, nsid=None)
+        replace(a, nsid=_nsid(a.nsid, redaction), identities=_identities(a.identities, redaction))
         for a in zone.addresses
         if a.server in redaction.visible and not a.hidden
     )
@@ -153,6 +153,14 @@ def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:
         tree=_tree(zone, redaction),
         checks=tuple(replace(check, reason="") if redaction.covers(check.reason) else check for check in zone.checks),
     )
+
+
+def _nsid(nsid: str | None, redaction: Redaction) -> str | None:
+    return None if nsid is not None and redaction.covers(nsid) else nsid
+
+
+def _identities(identities: tuple[IdentityState, ...], redaction: Redaction) -> tuple[IdentityState, ...]:
+    return tuple(replace(one, nsid=_nsid(one.nsid, redaction)) for one in identities)
 
 
 def _notify(zone: ZoneStatus, redaction: Redaction) -> Notify | None:

@@ -6,16 +6,11 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.rrset_compare import (
-    AddressCopy,
-    Difference,
-    copies,
-    differences,
-    record_queries,
-)
-from checks.common.signed_rrsets import APEX_TYPES, SignedRRset, Span, is_signed, older, signed_rrsets
+from checks.common.multi_signer import KEY_MISSING, PARENT_KEY_MISSING, others_keys, parents_keys
+from checks.common.rrset_compare import AddressCopy, Difference, copies, differences, record_queries
+from checks.common.signed_rrsets import APEX_TYPES, Place, SignedRRset, Span, is_signed, older, signed_rrsets
 from checks.common.text import enumerated, format_duration, format_time
-from checks.model import Address, Finding, Inconclusive, Observation, Query, SignatureEnd, WantedRecord, Zone, ZonePoll
+from checks.model import Finding, Inconclusive, Observation, Query, SignatureEnd, WantedRecord, Zone, ZonePoll
 from checks.model.finding_type import SIGNATURES, FindingType, Severity
 from checks.zone_state.model import ZoneState
 
@@ -45,7 +40,9 @@ BEFORE_EXPIRE = FindingType(
     "signature-before-expire", Severity.INFO, "A signature ends before a server without its primary falls silent",
     of_content=True,
 )  # fmt: skip
-FINDINGS = (EXPIRED, INVALID, MISSING, EXPIRING, DIFFER, KEYS_DIFFER, BEFORE_EXPIRE)
+FINDINGS = (
+    EXPIRED, INVALID, MISSING, KEY_MISSING, EXPIRING, DIFFER, KEYS_DIFFER, PARENT_KEY_MISSING, BEFORE_EXPIRE,
+)  # fmt: skip
 
 RENEWING = timedelta(hours=3)
 """Who renews signatures at the very limit that is told may take as long: by default OpenDNSSEC looks every two hours
@@ -54,8 +51,6 @@ for those that end within three days.
 
 VERIFICATION = "verification"
 """The subject of what is said of whether signatures verify."""
-
-Place = tuple[str, Address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +65,22 @@ class Signatures:
     verified (an algorithm that is not known here, more keys or signatures than are tried, different machines) their
     times count all the same. 4. Compare addresses within a group, and CDS, CDNSKEY and CSYNC between groups, too (RFC
     9975): what is off its group's reference within max_lag is propagating, and unsure. Who signs nothing is not
-    compared.
+    compared. 5. Where several groups sign, verify what each signs with the DNSKEY records of each other (RFC 8901
+    section 3), and, with those that CDS or CDNSKEY records are for, the DNSKEY records of each. Not of hidden servers.
 
     =======================  ==================================================================================
     signature-expired        none is left: the last has ended
     signature-invalid        none verifies, or those that do have not begun
     signature-missing        none, on a serial on which others give them; or none of some of SOA, NS and DNSKEY. Not at
                              hidden servers and the primary: another may sign what it has from them
+    provider-key-missing     what another group signs cannot be verified with the DNSKEY records here
     signature-expiring       the last ends within ``expiring``, or within ``expiring_share`` of its life if that is
                              less; less a tenth of that, three hours at most: some renew at just such a limit. Where all
                              are dated as Knot DNS does, not before Knot is late by its defaults: ``expiring_knot``
     signatures-differ        on one serial of one group signatures by the same key that end earlier than another's
     key-set-differs          other DNSKEY, CDS, CDNSKEY or CSYNC records than peers
+    parent-key-missing       the CDS, or the CDNSKEY records, the same everywhere, are for none of the keys that the
+                             DNSKEY records of a group are signed with (RFC 7344 section 4.1)
     signature-before-expire  the last ends sooner than the SOA's expire from now: a secondary that is cut off would be
                              bogus before it stops serving the zone (RFC 6781 section 4.4.2.1). Not at the primary
                              and the signer
@@ -133,6 +132,8 @@ class Signatures:
         signing = [copy for copy in every if any(one.signatures for one in _of(held, copy))]
         yield from _older(signing, held, poll)
         yield from _keys(zone, zone_state, signing, poll)
+        yield from others_keys(zone, zone_state, every, held)
+        yield from parents_keys(zone, zone_state, signing, held)
 
     def _times(
         self, zone: Zone, poll: ZonePoll, copy: AddressCopy, mine: tuple[SignedRRset, ...]

@@ -12,6 +12,8 @@ from checks.model import MAX_SIGNATURES, Address, Observation, Outcome, Shape, S
 APEX_TYPES = ("SOA", "NS", "DNSKEY")
 """What is signed in every signed zone (RFC 4035 section 2.2)."""
 
+Place = tuple[str, Address]
+"""A server and an address of it."""
 
 HOUR, NO_TIME = timedelta(hours=1), timedelta()
 
@@ -79,11 +81,9 @@ def is_signed(seen: Observation, zone: Zone) -> bool:
     return seen.serial is not None and any(one.signer == zone.name for one in seen.signatures)
 
 
-def signed_rrsets(
-    zone: Zone, poll: ZonePoll, every: Iterable[AddressCopy]
-) -> Mapping[tuple[str, Address], tuple[SignedRRset, ...]]:
+def signed_rrsets(zone: Zone, poll: ZonePoll, every: Iterable[AddressCopy]) -> Mapping[Place, tuple[SignedRRset, ...]]:
     """What each address gives of the apex, be it without signatures, and other records that the zone has signed."""
-    by_place: dict[tuple[str, Address], dict[tuple[str, str], Observation]] = {}
+    by_place: dict[Place, dict[tuple[str, str], Observation]] = {}
     for seen in poll.seen:
         if seen.outcome is Outcome.ANSWERED and seen.rcode == "NOERROR" and seen.authoritative:
             by_place.setdefault((seen.server, seen.address), {})[seen.query.qname, seen.query.qtype] = seen

@@ -63,7 +63,7 @@ def _zone(duty: Duty) -> str:
     if duty.dynamic:
         common += f' allow-update {{ key "{XFR.wire_name}"; }};'
     if duty.signs:
-        common += " dnssec-policy default; inline-signing yes;"
+        common += f" dnssec-policy default; inline-signing {'no' if duty.dynamic else 'yes'};"
     if duty.upstream is None:
         return f'zone "{duty.zone}" {{ type primary; file "{filename(duty.zone)}"; {common} }};\n'
     upstream = f"primaries {{ {_at(duty.upstream, duty.upstream_key)} }};"

@@ -37,6 +37,14 @@ database:
     catalog-db-max-size: 8M
 """
 
+POLICY = """\
+policy:
+  - id: multi-signer
+    dnskey-management: incremental
+    delete-delay: 1h
+    cds-cdnskey-publish: always
+"""
+
 ANY_CLIENT = """\
   - id: told
     address: [ 127.0.0.1, ::1 ]
@@ -86,6 +94,7 @@ def _zone(duty: Duty) -> str:
     lines.append(f"    zonefile-sync: {0 if duty.dynamic else -1}")
     if duty.signs:
         lines.append("    dnssec-signing: on")
+        lines += ["    dnssec-policy: multi-signer"] if duty.dynamic else []
     if duty.upstream is not None:
         lines.append(f"    master: {_remote_id(duty.upstream, duty.upstream_key)}")
     if duty.notify:
@@ -106,7 +115,7 @@ def write(setup: Setup, room: Path) -> None:
     limited = "    global-module: mod-rrl/default\n" if setup.rate else ""
     template = f'template:\n  - id: default\n    storage: "{room}"\n{limited}'
     zones = template + "zone:\n" + "".join(map(_zone, setup.duties))
-    rewrite(room / "knot.conf", head + _keys(setup) + _remotes(setup) + _acls(setup) + zones)
+    rewrite(room / "knot.conf", head + _keys(setup) + _remotes(setup) + _acls(setup) + POLICY + zones)
 
 
 def command(room: Path) -> list[str]:

@@ -77,7 +77,8 @@ class Duty:
     signs its own transfers. ``notify`` are the addresses told of each new version, with ``notify_key`` if any; PowerDNS
     signs with the keys it gives transfers with. ``dynamic``: it takes
     updates signed with XFR (RFC 2136) and writes its own zone file; BIND and Knot only. ``signs``: it signs the zone by
-    its own default policy, with keys of its own and serials of its own; BIND, Knot and PowerDNS only.
+    its own default policy, with keys of its own and serials of its own; BIND, Knot and PowerDNS only. Both: it keeps
+    what updates bring of others' keys (RFC 8901).
     """
 
     zone: str

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion, Statement
+from checks.common.content_finding import CONTENT_DIFFERS
 from checks.common.rrset_compare import (
     MACHINES,
     PROPAGATING,
@@ -40,9 +41,6 @@ RECORDS_DIFFER = FindingType(
 )  # fmt: skip
 UNEXPECTED = FindingType(
     "record-unexpected", Severity.CRITICAL, "A chosen record is not what it is expected to be", family=RECORDS
-)
-CONTENT_DIFFERS = FindingType(
-    "content-differs", Severity.CRITICAL, "Equal serials, but a record differs", family=RECORDS, transient=True
 )
 TTL_DIFFERS = FindingType(
     "ttl-differs", Severity.INFO, "A compared record has other TTLs on some servers", of_content=True, transient=True

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from checks.base import Check
+from checks.content import Content
 from checks.model.finding_type import FindingType
 from checks.ns_set import NsSet
 from checks.open_transfer import OpenTransfer
@@ -20,6 +21,7 @@ _ALL: tuple[type[Check], ...] = (
     SoaFields,
     NsSet,
     Records,
+    Content,
     Signatures,
     Transfer,
     OpenTransfer,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from checks.model.content import ZoneContent as ZoneContent
 from checks.model.finding_type import Severity
 from checks.model.outcome import Outcome as Outcome
 from checks.model.outcome import TransferResult as TransferResult
@@ -88,6 +89,8 @@ class Zone:
     """The server that signs what the primary has, under serials of its own."""
     default_records: bool = False
     """Nobody has said which ``records`` to compare: DEFAULT_RECORDS are."""
+    content: bool = False
+    """Its servers are compared as a whole."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -119,7 +122,7 @@ class Zone:
         records = relativise_records(self.records, self.name)
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
-            self.cadence, self.severity, self.signer, self.default_records,
+            self.cadence, self.severity, self.signer, self.default_records, self.content,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -127,7 +130,7 @@ class Zone:
         records = absolutise_records(self.records, name)
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
-            self.cadence, self.severity, self.signer, self.default_records,
+            self.cadence, self.severity, self.signer, self.default_records, self.content,
         )  # fmt: skip
 
 
@@ -136,6 +139,7 @@ class Query:
     """One question to one address. ``key`` names a TSIG key of the configuration; the prober holds the secret.
 
     ``qtype`` "AXFR" asks for a transfer: permission is read off the first record that is not the SOA, unless ``whole``.
+    ``content``: of a whole transfer digests are made, and the records of these parts kept (``ZoneContent``).
     ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
     and takes an answer from whatever address it comes. ``dnssec`` asks for the RRset's signatures, too (the DO bit,
     RFC 3225): never where EDNS is left out. ``version`` asks for the version of the zone that the answer is from
@@ -150,6 +154,7 @@ class Query:
     transport: Transport = Transport.UDP
     key: str | None = None
     whole: bool = False
+    content: tuple[int, ...] | None = None
     identify: bool = False
     anywhere: bool = False
     dnssec: bool = False
@@ -228,6 +233,7 @@ class Observation:
     given: int = 0
     """Those of the records of a transfer that are not the zone's SOA, which whoever may ask has anyway."""
     octets: int = 0
+    content: ZoneContent | None = None
     detail: str = ""
     evidence: str = ""
     """The first 64 octets of what could not be understood, in hex."""

@@ -208,12 +208,16 @@ class ZoneEntry:
     )
     """How severe single codes are for this zone; all others are as `[severity]` says."""
 
+    content: bool = False
+    """Compare the whole zone on all servers that allow the transfer, by the check `content`, with the keys that
+    `transfer` names. See [Whole zones](#whole-zones)."""
+
     def without_name(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
         records = None if self.records is None else relativise_records(self.records, self.name)
         return ZoneEntry(
             "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
-            self.cadence, self.severity,
+            self.cadence, self.severity, self.content,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
@@ -221,7 +225,7 @@ class ZoneEntry:
         records = None if self.records is None else absolutise_records(self.records, name)
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
-            self.cadence, self.severity,
+            self.cadence, self.severity, self.content,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
@@ -231,7 +235,7 @@ class ZoneEntry:
         return Zone(
             self.name, servers, self.primary, self.max_lag, self.records or (), self.transfers, self.ignored,
             discovered=not self.servers, cadence=self.cadence, severity=self.severity, signer=self.signer,
-            default_records=self.records is None,
+            default_records=self.records is None, content=self.content,
         )  # fmt: skip
 
 

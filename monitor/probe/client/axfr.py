@@ -1,11 +1,12 @@
 """AXFR (RFC 5936), read message by message: whether a server gives the zone away, and if not, why not."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from checks.common.text import plural
-from checks.model import Outcome, Shape, Soa, TransferResult
+from checks.model import Outcome, Shape, Soa, TransferResult, ZoneContent
 from monitor.clock import monotonic
 from monitor.probe.client.checkzone import CheckZone, Refusal
 from monitor.probe.client.tcp import Broken, Stream
@@ -15,6 +16,8 @@ from monitor.probe.message.request import SOA, Request
 from monitor.probe.message.response import Answer, Match
 from monitor.probe.message.tsig import TsigFault, Verifier
 from monitor.probe.message.wire import Malformed, MessageOutline, Record
+from monitor.probe.message.zone_digest import ZoneDigest
+from monitor.probe.message.zone_lines import zone_line
 from monitor.probe.settings import TransferLimits
 
 _RCODE_RESULTS = MappingProxyType(
@@ -38,6 +41,9 @@ _STREAM_RESULTS = MappingProxyType(
     {"timeout": TransferResult.TIMEOUT, "reset": TransferResult.RESET, "closed": TransferResult.TRUNCATED}
 )
 
+LINES_PER_TURN = 200
+"""Records that are written as lines before the event loop runs other tasks."""
+
 _FRAMING_RECORDS = 2
 """Records of a transfer that are the zone's SOA: the first and the last (RFC 5936 section 2.2)."""
 
@@ -56,6 +62,7 @@ class Ended:
     given: int = 0
     octets: int = 0
     evidence: bytes = b""
+    content: ZoneContent | None = None
 
 
 class Transfer:
@@ -64,6 +71,7 @@ class Transfer:
     __slots__ = (
         "_answer",
         "_check",
+        "_digest",
         "_given",
         "_limits",
         "_loop",
@@ -90,6 +98,7 @@ class Transfer:
         self._messages = 0
         self._records = self._given = 0
         self._check: CheckZone | None = None
+        self._digest: ZoneDigest | None = None
 
     async def permission(self, patience: float) -> Ended:
         """Reads up to the first record beside the zone's SOA, within ``patience`` seconds.
@@ -116,6 +125,24 @@ class Transfer:
         A zone that comes to its end and that secondaries would refuse is MALFORMED.
         """
         self._check = CheckZone(self._request.question.name)
+        return await self._to_its_end(patience)
+
+    async def content(self, patience: float, keep: Collection[int]) -> Ended:
+        """The same, for a digest of the zone, with the records of the parts ``keep``. What a secondary would refuse is
+        not looked for. Unless it comes to a good end, nothing is taken from it.
+        """
+        self._digest = ZoneDigest(self._request.question.name, keep)
+        ended = await self._to_its_end(patience)
+        if ended.transfer is not TransferResult.ALLOWED:
+            return ended
+        lines: list[str] = []
+        for record in self._digest.kept:
+            lines.append(zone_line(record))
+            if len(lines) % LINES_PER_TURN == 0:
+                await asyncio.sleep(0)
+        return replace(ended, content=self._digest.content(lines))
+
+    async def _to_its_end(self, patience: float) -> Ended:
         try:
             await self._stream.send(min(self._until, self._loop.time() + patience), self._request.wire)
             while True:
@@ -147,7 +174,7 @@ class Transfer:
         if match_with(wire, self._request) is Match.MISMATCH:
             return self._unread(Outcome.MISMATCHED, "a message with another id or question than was asked", wire)
         try:
-            outline = wire_format.outline(wire)
+            outline = self._digest.outline(wire) if self._digest is not None else wire_format.outline(wire)
             self._messages += 1
             if self._answer is None:
                 return self._open(wire, outline)

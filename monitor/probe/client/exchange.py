@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from checks.model import NO_ANSWER, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import Now
@@ -37,6 +38,9 @@ MIN_PAYLOAD = 512
 MAX_STRAYS = 3
 """Stray packets beside which a right answer over UDP is still believed, when TCP cannot tell."""
 
+MAX_DIGESTS = 2
+"""Whole zones read for their content at one time, over all servers, and one from each server: it takes a processor."""
+
 MAX_SILENCE = 15.0
 """Seconds that a server may keep silent within a whole transfer."""
 
@@ -52,6 +56,9 @@ class Exchange:
         self._now = now
         self._sockets, self._udp = sockets, udp
         self._signers: dict[str, Signer] = {}
+        self._digests = asyncio.Semaphore(MAX_DIGESTS)
+        self._digesting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Servers from which a zone is read for its content."""
 
     async def observe(self, attempt: QueryAttempt) -> Observation:
         """Exactly one observation, whatever happens on the network."""
@@ -62,6 +69,10 @@ class Exchange:
             self._sockets.endpoint(query.address)
         except (ValueError, Unasked) as reason:
             return self.unasked(query, str(reason))
+        if asked.type == AXFR and query.content is not None:
+            turn = self._digesting.setdefault(query.server, asyncio.Lock())
+            async with turn, self._digests:
+                return await self._transfer(attempt, asked, signer)
         if asked.type == AXFR:
             return await self._transfer(attempt, asked, signer)
         if signer is not None:
@@ -203,6 +214,8 @@ class Exchange:
                 one = signer.sign(one) if signer is not None else one
                 verifier = signer.verifier(one) if signer is not None else None
                 transfer = Transfer(stream, one, verifier, self._settings.transfer)
+                if attempt.query.content is not None:
+                    return await transfer.content(patience, attempt.query.content)
                 return await (transfer.whole(patience) if attempt.query.whole else transfer.permission(patience))
             finally:
                 stream.close()
@@ -230,7 +243,7 @@ class Exchange:
             shape=answer.shape if answer is not None else None, soa=answer.soa if answer is not None else None,
             ede=answer.options.ede if answer is not None else (), transfer=ended.transfer, skew=ended.skew,
             records=ended.records, given=ended.given, octets=ended.octets, discarded=int(bool(ended.evidence)),
-            detail=bounded(ended.detail), evidence=evidence(ended.evidence),
+            detail=bounded(ended.detail), evidence=evidence(ended.evidence), content=ended.content,
         )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def canonical(rdata: dns.rdata.Rdata) -> str:
     if isinstance(rdata, _ONE_NAME):
         return rdata.target.canonicalize().to_text()
     wire = rdata.to_digestable(dns.name.root)
-    text = _text(rdata.rdclass, rdata.rdtype, wire)
+    text = rdata_text(rdata.rdclass, rdata.rdtype, wire)
     if len(text) <= MAX_RDATA_TEXT:
         return text
     digest = hashlib.sha256(wire).hexdigest()
@@ -61,7 +61,8 @@ def parse_rdata(rdtype: str, text: str, zone: str) -> str:
     return canonical(rdata)
 
 
-def _text(rdclass: dns.rdataclass.RdataClass, rdtype: dns.rdatatype.RdataType, wire: bytes) -> str:
+def rdata_text(rdclass: dns.rdataclass.RdataClass, rdtype: dns.rdatatype.RdataType, wire: bytes) -> str:
+    """Of uncompressed rdata: printable ASCII, whole, in its own syntax if it can be written so."""
     try:
         text = dns.rdata.from_wire(rdclass, rdtype, wire, 0, len(wire)).to_text()
     except (dns.exception.DNSException, ValueError):

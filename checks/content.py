@@ -1,0 +1,218 @@
+"""The check content: servers on the same version of a zone have the same zone, to the last record."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar
+
+from checks.base import StandingQuestion
+from checks.common.content_finding import CONTENT_DIFFERS
+from checks.common.text import enumerated, plural, truncate
+from checks.common.zone_difference import ZoneDifference, zone_difference
+from checks.model import (
+    Address,
+    CheckInconclusive,
+    Expectation,
+    Finding,
+    Inconclusive,
+    Observation,
+    Outcome,
+    Query,
+    Server,
+    TransferResult,
+    Transport,
+    Zone,
+    ZonePoll,
+)
+from checks.model.finding_type import FindingType
+from checks.zone_state.model import ZoneState
+
+FINDINGS = (CONTENT_DIFFERS,)
+
+SUBJECT = ""
+"""Of what is found, and of what is not sure: the zone as a whole, and not all that the address says."""
+
+MAX_PARTS = 16
+"""Parts of a zone (``ZoneContent``) of which the records are looked at, for each address that differs in more."""
+
+MAX_SHOWN = 20
+"""Records shown of those that differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The zone as one address gave it."""
+
+    server: Server
+    address: Address
+    seen: Observation
+
+    @property
+    def place(self) -> tuple[str, Address]:
+        return self.server.name, self.address
+
+    @property
+    def serial(self) -> int | None:
+        return self.seen.soa.serial if self.seen.soa is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Objective: all servers of a serial group that are on one serial have the same records, to the last.
+
+    Steps: 1. Transfer the zone from every address, one at a time from each server, with the key of the first rule of
+    `transfer` by which it must give it. Records are hashed in canonical form (RFC 4034 section 6.2) and not kept; the
+    order in which they come does not matter. Who gives none is left out: who may have it is the check transfer's
+    business. 2. Compare those on one serial, with the primary or the signer, else with most. 3. From those that
+    differ, and from who they differ from, transfer it once more, and keep the records of those parts alone (of 4096)
+    that differ. 4. Only what that shows is told: a serial that moved meanwhile, or records sent twice, accuse nobody.
+
+    ===============  =======================================================================================
+    content-differs  same group and serial, other records: a transfer or an edit went wrong
+    ===============  =======================================================================================
+    """
+
+    name: ClassVar[str] = "content"
+    finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
+    cadence: ClassVar[timedelta] = timedelta(days=1)
+    version_bound: ClassVar[bool] = False
+
+    dnssec: bool = field(default=False)
+    """Compare the records that a signer makes as well (RRSIG, NSEC, NSEC3, NSEC3PARAM, DNSKEY, CDS, CDNSKEY, ZONEMD).
+    Not where servers of one group sign by themselves, as PowerDNS does that signs live: each makes its own."""
+
+    def applies(self, zone: Zone) -> bool:
+        return zone.content and sum(1 for _ in _places(zone)) > 1
+
+    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
+        return ()
+
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+        if not seen:
+            return [_query(zone, server, address, key) for server, address, key in _places(zone)]
+        if any(one.query.content for one in seen):
+            return ()
+        copies = _copies(zone, seen)
+        again: dict[tuple[str, Address], _Copy] = {}
+        parts: set[int] = set()
+        for peers in _peers(copies):
+            reference = _reference(zone, peers)
+            for copy, differing in self._differing(peers, reference):
+                again |= {reference.place: reference, copy.place: copy}
+                parts.update(differing[:MAX_PARTS])
+        keep = tuple(sorted(parts))
+        return [_query(zone, c.server, c.address, c.seen.query.key, keep) for c in again.values()]
+
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+        copies = _copies(zone, poll.seen)
+        looked = {(o.server, o.address): o for o in poll.seen if o.query.content}
+        said: list[Finding | Inconclusive] = list(_left_out(zone, poll.seen, copies))
+        compared = False
+        for peers in _peers(copies):
+            reference = _reference(zone, peers)
+            compared |= len(peers) > 1
+            if len(peers) == 1:
+                said.append(_unsure(reference, f"nobody else gives serial {reference.serial}"))
+            for copy, _ in self._differing(peers, reference):
+                one = self._judged(copy, reference, looked)
+                said += [one] if one is not None else []
+        if not compared:
+            reasons = (f"{one.server}: {one.reason}" for one in said if isinstance(one, Inconclusive))
+            raise CheckInconclusive(f"no two servers give the zone on one serial ({enumerated(reasons)})")
+        yield from said
+
+    def _differing(self, peers: list[_Copy], reference: _Copy) -> Iterator[tuple[_Copy, tuple[int, ...]]]:
+        usual = reference.seen.content
+        for copy in peers:
+            own = copy.seen.content
+            if usual is not None and own is not None and (parts := own.differing(usual, dnssec=self.dnssec)):
+                yield copy, parts
+
+    def _judged(
+        self, copy: _Copy, reference: _Copy, looked: Mapping[tuple[str, Address], Observation]
+    ) -> Finding | Inconclusive | None:
+        """What the second transfers say of a difference that the first showed."""
+        mine, usual = looked.get(copy.place), looked.get(reference.place)
+        own, theirs = (one.content if one is not None else None for one in (mine, usual))
+        if mine is None or usual is None or own is None or theirs is None:
+            return _unsure(copy, "it differs, and was not given a second time to see in what")
+        if {one.soa.serial for one in (mine, usual) if one.soa is not None} != {copy.serial}:
+            return _unsure(copy, "it differed, and has moved since")
+        difference = zone_difference(theirs.kept, own.kept, dnssec=self.dnssec)
+        partly = own.overflow or theirs.overflow
+        if not difference.number and not partly:
+            return None
+        text = _text(copy, reference, difference, partly=partly)
+        return Finding(CONTENT_DIFFERS.code, text, copy.server.name, copy.address, SUBJECT)
+
+
+def _places(zone: Zone) -> Iterator[tuple[Server, Address, str | None]]:
+    """Every address that may give the zone, and the key to ask with: all but those that must refuse it."""
+    for server, address in zone.server_addresses():
+        rules = [rule for rule in zone.transfers if rule.server == server.name]
+        rules += [rule for rule in zone.transfers if rule.server == "*"]
+        allowed = [rule for rule in rules if rule.expect is Expectation.ALLOWED]
+        if allowed or not any(rule.key is None for rule in rules):
+            yield server, address, allowed[0].key if allowed else None
+
+
+def _query(zone: Zone, server: Server, address: Address, key: str | None, keep: tuple[int, ...] = ()) -> Query:
+    return Query(
+        zone.name, server.name, address, zone.name, "AXFR", Transport.TCP, key=key, whole=True, content=keep
+    )  # fmt: skip
+
+
+def _copies(zone: Zone, seen: tuple[Observation, ...]) -> list[_Copy]:
+    """The zones that came whole at the first transfer."""
+    first = {(o.server, o.address): o for o in seen if not o.query.content}
+    places = ((server, address, first.get((server.name, address))) for server, address in zone.server_addresses())
+    return [_Copy(s, a, o) for s, a, o in places if o is not None and o.content is not None and o.soa is not None]
+
+
+def _peers(copies: list[_Copy]) -> list[list[_Copy]]:
+    """Those of one group on one serial."""
+    found: dict[tuple[str, int | None], list[_Copy]] = {}
+    for copy in copies:
+        found.setdefault((copy.server.group, copy.serial), []).append(copy)
+    return list(found.values())
+
+
+def _reference(zone: Zone, peers: list[_Copy]) -> _Copy:
+    """The primary, or the signer, if it is among them; otherwise one that has what most have."""
+    leading = next((copy for copy in peers if zone.leads(copy.server.name)), None)
+    if leading is not None:
+        return leading
+    most = Counter(copy.seen.content for copy in peers).most_common(1)[0][0]
+    return next(copy for copy in peers if copy.seen.content == most)
+
+
+def _left_out(zone: Zone, seen: tuple[Observation, ...], copies: list[_Copy]) -> Iterator[Inconclusive]:
+    given = {copy.place for copy in copies}
+    for one in seen:
+        if not one.query.content and (one.server, one.address) not in given:
+            yield Inconclusive(one.server, one.address, SUBJECT, f"gives no zone: {_reason(one)}")
+
+
+def _reason(seen: Observation) -> str:
+    if seen.outcome is not Outcome.ANSWERED or seen.transfer is None:
+        return f"{seen.outcome.value}{f', {seen.detail}' if seen.detail else ''}"
+    if seen.transfer in (TransferResult.REFUSED, TransferResult.NOTAUTH):
+        return f"the transfer is refused ({seen.transfer.value.upper()})"
+    return f"{seen.transfer.value}{f', {seen.detail}' if seen.detail else ''}"
+
+
+def _unsure(copy: _Copy, reason: str) -> Inconclusive:
+    return Inconclusive(copy.server.name, copy.address, SUBJECT, reason)
+
+
+def _text(copy: _Copy, reference: _Copy, difference: ZoneDifference, *, partly: bool) -> str:
+    """ "ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, and has 1 record less and 1 more: - www… A …"."""
+    who = f"{copy.server.name} ({copy.address}) is on serial {copy.serial} as {reference.server.name}"
+    head = f"{who} ({reference.address}) is, with other records"
+    lines = [*(f"- {line}" for line in difference.removed)][: MAX_SHOWN // 2]
+    lines += [*(f"+ {line}" for line in difference.added)][: MAX_SHOWN - len(lines)]
+    if partly or not lines:
+        return f"{head}, too many to compare here"
+    count = f"{plural(len(difference.removed), 'record')} missing, {len(difference.added)} more"
+    return f"{head}: {count}: {'; '.join(truncate(line, 160) for line in lines)}"

@@ -1,0 +1,35 @@
+"""What is known of a whole zone that was transferred: digests of its records, and those that were asked for."""
+
+from dataclasses import dataclass
+
+BUCKETS = 4096
+"""Into so many parts the records of a zone are divided, by a hash of each."""
+
+GENERATED_TYPES = ("RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "CDS", "CDNSKEY", "ZONEMD")
+"""Types that a signer makes. They are left out where two servers sign by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneContent:
+    """The records of a zone but for its SOA, ``records`` of them as they came.
+
+    ``buckets`` and ``generated``: a digest for each of BUCKETS parts, of the records of any other type and of those of
+    GENERATED_TYPES. They can be compared with those that the same process made, and with no others. ``kept``: the
+    records of the parts that were asked for, in canonical form (RFC 4034 section 6.2), as lines of a zone file, each
+    once and in any order; ``overflow``: there were too many, and some are missing.
+    """
+
+    records: int
+    buckets: tuple[bytes, ...]
+    generated: tuple[bytes, ...]
+    kept: tuple[str, ...] = ()
+    overflow: bool = False
+
+    def differing(self, other: "ZoneContent", *, dnssec: bool) -> tuple[int, ...]:
+        """The numbers of the parts in which the two are not the same. ``dnssec``: records of GENERATED_TYPES count."""
+        return tuple(
+            number
+            for number in range(len(self.buckets))
+            if self.buckets[number] != other.buckets[number]
+            or (dnssec and self.generated[number] != other.generated[number])
+        )

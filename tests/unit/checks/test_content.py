@@ -1,0 +1,200 @@
+"""Who gave which zone on which serial, and what a second look at what differs shows → what is said."""
+
+from dataclasses import replace
+
+import pytest
+
+from checks.common.zone_difference import zone_difference
+from checks.content import MAX_SHOWN, Content
+from checks.evaluation import run_check
+from checks.model import (
+    CheckResult,
+    Expectation,
+    Health,
+    Observation,
+    Outcome,
+    Query,
+    TransferResult,
+    TransferRule,
+    Zone,
+    ZoneContent,
+)
+from checks.zone_state.model import ZoneState
+from tests.support.observations import SOA, gather, pulled, server, zone
+
+THREE = zone("ns1", "ns2", "ns3", content=True)
+TRIO = replace(THREE, primary=None)
+
+Served = dict[str, tuple[int, str]]
+"""Server → serial and records, one letter each; upper-case ones are of DNSSEC, one twice is a record sent twice."""
+
+
+def line(letter: str) -> str:
+    return f"{letter.lower()}.example.com. 300 IN {'NSEC' if letter.isupper() else 'A'} of {letter}"
+
+
+def content(letters: str, keep: tuple[int, ...], *, overflow: bool = False) -> ZoneContent:
+    """A zone in parts of which each has the records of one letter."""
+    of = [letters.count(chr(97 + part)) for part in range(26)]
+    generated = [letters.count(chr(65 + part)) for part in range(26)]
+    kept = tuple(line(letter) for letter in dict.fromkeys(letters) if ord(letter.lower()) - 97 in keep)
+    return ZoneContent(len(letters), tuple(map(_token, of)), tuple(map(_token, generated)), kept, overflow)
+
+
+def _token(count: int) -> bytes:
+    return bytes([count]) if count else b""
+
+
+def give(query: Query, served: Served, *, overflow: bool = False) -> Observation:
+    if query.server not in served:
+        return pulled(query, TransferResult.REFUSED, rcode="REFUSED")
+    serial, letters = served[query.server]
+    given = content(letters, query.content or (), overflow=overflow)
+    return pulled(query, TransferResult.ALLOWED, soa=replace(SOA, serial=serial), content=given)
+
+
+def look(
+    where: Zone, served: Served, then: Served | None = None, check: Content | None = None, *, overflow: bool = False
+) -> CheckResult:
+    """``then``: what is served at the second transfer, if that is something else."""
+    check = check or Content()
+    first = tuple(give(query, served) for query in check.queries(where, ()))
+    again = tuple(check.queries(where, first))
+    second = tuple(give(query, served if then is None else then, overflow=overflow) for query in again)
+    assert not tuple(check.queries(where, (*first, *second))) or not second
+    return run_check(check, where, gather(where, "content", *first, *second), ZoneState(where.name))
+
+
+def found(result: CheckResult) -> set[str]:
+    if result.health is Health.UNKNOWN:
+        return {"?"}
+    unsure = {f"? {one.server}" for one in result.unsure}
+    return {f"{one.code} {one.server}" for one in result.findings} | unsure
+
+
+SAME: Served = {"ns1": (5, "abc"), "ns2": (5, "abc"), "ns3": (5, "abc")}
+CASES: list[tuple[str, Zone, Served, set[str]]] = [
+    ("all the same", THREE, SAME, set()),
+    ("one changed", THREE, SAME | {"ns2": (5, "abd")}, {"content-differs ns2"}),
+    ("one missing", THREE, SAME | {"ns3": (5, "ab")}, {"content-differs ns3"}),
+    ("the primary is believed", THREE, SAME | {"ns1": (5, "abd")}, {"content-differs ns2", "content-differs ns3"}),
+    ("without one most are", TRIO, SAME | {"ns1": (5, "abd")}, {"content-differs ns1"}),
+    ("a record sent twice", THREE, SAME | {"ns2": (5, "aabc")}, set()),
+    ("another serial", THREE, SAME | {"ns2": (4, "ab")}, {"? ns2"}),
+    ("nobody on the same", THREE, {"ns1": (5, "a"), "ns2": (6, "b"), "ns3": (7, "c")}, {"?"}),
+    ("one refuses", THREE, {"ns1": (5, "abc"), "ns2": (5, "abc")}, {"? ns3"}),
+    ("two refuse", THREE, {"ns1": (5, "abc")}, {"?"}),
+    ("all refuse", THREE, {}, {"?"}),
+    ("other signatures", THREE, SAME | {"ns2": (5, "abcX")}, set()),
+]
+
+
+@pytest.mark.parametrize(("where", "served", "said"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_who_differs(where: Zone, served: Served, said: set[str]) -> None:
+    assert found(look(where, served)) == said
+
+
+def test_records_of_dnssec_count_where_they_are_to() -> None:
+    result = look(THREE, SAME | {"ns2": (5, "abcX")}, check=Content(dnssec=True))
+    assert found(result) == {"content-differs ns2"}
+
+
+def test_the_records_are_told() -> None:
+    (one,) = look(THREE, SAME | {"ns2": (5, "abd")}).findings
+    assert one.text == (
+        "ns2 (192.0.2.2) is on serial 5 as ns1 (192.0.2.1) is, with other records: 1 record missing, 1 more: "
+        "- c.example.com. 300 IN A of c; + d.example.com. 300 IN A of d"
+    )
+
+
+def test_no_more_records_are_told_than_can_be_read() -> None:
+    every = "abcdefghijklmnopqrstuvwxyz"
+    (one,) = look(THREE, {"ns1": (5, "a"), "ns2": (5, every), "ns3": (5, "a")}).findings
+    assert one.text.count(" IN A ") == 16 < MAX_SHOWN
+    (one,) = look(THREE, {"ns1": (5, every[:13]), "ns2": (5, every[13:]), "ns3": (5, every[:13])}).findings
+    assert "- a.example.com." in one.text
+    assert one.text.count(" IN A ") <= MAX_SHOWN
+
+
+def test_too_many_to_keep() -> None:
+    (one,) = look(THREE, SAME | {"ns2": (5, "abd")}, overflow=True).findings
+    assert one.text.endswith("with other records, too many to compare here")
+
+
+MOVED: list[tuple[str, Served]] = [
+    ("refused now", {"ns1": (5, "abc")}),
+    ("the primary refuses now", {"ns2": (5, "abd")}),
+    ("moved", {"ns1": (5, "abc"), "ns2": (6, "abc")}),
+    ("the primary moved", {"ns1": (6, "abc"), "ns2": (5, "abd")}),
+]
+
+
+@pytest.mark.parametrize("then", [case[1] for case in MOVED], ids=[case[0] for case in MOVED])
+def test_a_second_transfer_that_cannot_tell_accuses_nobody(then: Served) -> None:
+    assert found(look(THREE, SAME | {"ns2": (5, "abd")}, then)) == {"? ns2"}
+
+
+def test_groups_have_serials_of_their_own() -> None:
+    where = zone(server("ns1", "192.0.2.1", group="a"), server("ns2", "192.0.2.2", group="b"), content=True)
+    assert found(look(where, {"ns1": (5, "abc"), "ns2": (5, "abd")})) == {"?"}
+
+
+def test_it_asks_only_where_it_is_told_to_and_there_is_something_to_compare() -> None:
+    assert Content().applies(THREE)
+    assert not Content().applies(replace(THREE, content=False))
+    assert not Content().applies(zone("ns1", content=True))
+    assert Content().standing_questions(THREE) == ()
+
+
+RULES: list[tuple[str, tuple[TransferRule, ...], list[tuple[str, str | None]]]] = [
+    ("no rule", (), [("ns1", None), ("ns2", None), ("ns3", None)]),
+    ("a key for all", (TransferRule("*", Expectation.ALLOWED, "xfr"),),
+     [("ns1", "xfr"), ("ns2", "xfr"), ("ns3", "xfr")]),
+    ("one's own", (TransferRule("*", Expectation.ALLOWED, "xfr"), TransferRule("ns2", Expectation.ALLOWED, "own")),
+     [("ns1", "xfr"), ("ns2", "own"), ("ns3", "xfr")]),
+    ("who must refuse it is not asked", (TransferRule("ns1", Expectation.REFUSED),), [("ns2", None), ("ns3", None)]),
+    ("refused to strangers", (TransferRule("*", Expectation.REFUSED), TransferRule("ns1", Expectation.ALLOWED, "xfr")),
+     [("ns1", "xfr")]),
+    ("a key that is refused", (TransferRule("ns1", Expectation.REFUSED, "old"),),
+     [("ns1", None), ("ns2", None), ("ns3", None)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "asked"), [case[1:] for case in RULES], ids=[case[0] for case in RULES])
+def test_whom_it_asks_with_which_key(rules: tuple[TransferRule, ...], asked: list[tuple[str, str | None]]) -> None:
+    queries = list(Content().queries(replace(THREE, transfers=rules), ()))
+    assert [(query.server, query.key) for query in queries] == asked
+    assert all(query.whole and query.content == () for query in queries)
+
+
+ASKED = Query("", "", THREE.servers[0].addresses[0], "", "AXFR")
+REASONS: list[tuple[Observation, str]] = [
+    (pulled(ASKED, TransferResult.NOTAUTH), "is refused (NOTAUTH)"),
+    (pulled(ASKED, TransferResult.EMPTY), ": empty"),
+    (pulled(ASKED, TransferResult.LIMIT, detail="so long"), "so long"),
+    (pulled(ASKED, TransferResult.TIMEOUT), ": timeout"),
+    (pulled(ASKED, TransferResult.RESET, outcome=Outcome.UNREACHABLE,
+            detail="no route"), "unreachable, no route"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ended", "said"), REASONS)
+def test_it_says_why_somebody_is_left_out(ended: Observation, said: str) -> None:
+    check = Content()
+    first = [give(query, SAME) for query in check.queries(THREE, ())]
+    first[2] = replace(ended, query=first[2].query)
+    result = run_check(check, THREE, gather(THREE, "content", *first), ZoneState(THREE.name))
+    (unsure,) = result.unsure
+    assert (result.health, unsure.server) == (Health.GOOD, "ns3")
+    assert said in unsure.reason
+
+
+def test_what_is_told_stands_in_the_order_of_a_zone() -> None:
+    lines = [f"{owner} 300 IN {rest}" for owner, rest in (
+        ("b.a.example. ", "A 192.0.2.1"), ("example.", "NS x."), ("a.example.", "TXT x"),
+        ("a.example.", "A 192.0.2.2"),
+        ("x.example.", "RRSIG y"),
+    )]  # fmt: skip
+    difference = zone_difference((), lines, dnssec=False)
+    assert [line.split()[0] for line in difference.added] == ["example.", "a.example.", "a.example.", "b.a.example."]
+    assert zone_difference(lines, lines[1:], dnssec=True).removed == (lines[0],)

@@ -43,6 +43,7 @@ FOREIGN = {
     "another zone": (rr(name("www.example.org."), A, b"\xc0\0\2\1"), "a record of another zone"),
     "the zone above": (rr(name("net."), A, b"\xc0\0\2\1"), "a record of another zone"),
     "octets like the zone's": (rr(b"\x0dx\7example\3net\0", A, b"\xc0\0\2\1"), "a record of another zone"),
+    "the root, its type like a pointer": (rr(b"\0", 0xC00C, b"x"), "a record of another zone"),
     "another class": (rr(name("www.example.net."), A, b"\xc0\0\2\1", rclass=3), "a record of class 3"),
     "a type of questions": (rr(name("www.example.net."), 255, b""), "a record of type 255, which no zone has"),
     "another SOA": (soa(owner=name("sub.example.net.")), "a SOA inside the zone"),

@@ -122,7 +122,7 @@ class ZoneDigest:
             else:
                 fixed = start + length + 1
                 pointer = wire[fixed]
-                owner = known((pointer & 63) << 8 | wire[fixed + 1]) if pointer >= 192 and length < 64 else None
+                owner = known((pointer & 63) << 8 | wire[fixed + 1]) if pointer >= 192 and 0 < length < 64 else None
                 if owner is not None:
                     owner = wire[start:fixed].lower() + owner
                     fixed += 2

@@ -88,6 +88,36 @@ class World:
         return tuple(seen(query(one, s.name), self.token(one.name, s.name), at, like) for s in one.servers)
 
 
+class BalancedWorld(World):
+    """Two machines answer at one address of each zone, at the primary's here and there, in strict alternation or by
+    chance: the other one takes versions when it wants, and is stale for long. In every other zone they have NSIDs.
+    """
+
+    def __init__(self, chance: random.Random, watched: Sequence[Zone], *, strictly: bool) -> None:
+        super().__init__(chance, watched)
+        self.strictly = strictly
+        self.other = {(one.name, "ns1" if index == 2 else "ns2"): 10 for index, one in enumerate(watched)}
+        self.turn = dict.fromkeys(self.other, 0)
+        self.named = {one.name for index, one in enumerate(watched) if index % 2}
+
+    def pass_(self) -> None:
+        super().pass_()
+        for place in self.other:
+            self.turn[place] = 1 - self.turn[place] if self.strictly else self.chance.randrange(2)
+            if self.chance.random() < 0.02:
+                self.other[place] = self.newest[place[0]]
+
+    def token(self, zone: str, server: str) -> str:
+        place, own = (zone, server), super().token(zone, server)
+        if place not in self.other or not own[0].isdigit():
+            return own
+        serial, _, expire = own.partition("~")
+        if self.turn[place]:
+            serial = str(self.other[place])
+        nsid = f"@m{self.turn[place]}" if zone in self.named else ""
+        return f"{serial}~{expire}{nsid}" if expire else f"{serial}{nsid}"
+
+
 def result_id(looks: Sequence[Observation]) -> object:
     """What must be the same for a zone to be unchanged: all but time, rtt and EXPIRE, but whether there is one."""
     return tuple(replace(o, at=minute(0), rtt=None, expire=None if o.expire is None else 0) for o in looks)

@@ -18,7 +18,7 @@ from monitor.state.pipeline import process
 from tests.support.at_once import reminders
 from tests.support.monitor_state import MINUTE, minute
 from tests.support.observations import query, seen, server, zone
-from tests.support.serial_world import CHECK, POLICY, Caller, World, messages, missed, ticking, zones
+from tests.support.serial_world import CHECK, POLICY, BalancedWorld, Caller, World, messages, missed, ticking, zones
 
 
 def plan(watched: Sequence[Zone]) -> MonitoringPlan:
@@ -40,6 +40,15 @@ def test_the_fast_path_says_what_the_pipeline_says(seed: int) -> None:
 def test_who_would_be_excused_for_its_own_silence_is_evaluated(seed: int) -> None:
     """In these histories a steady zone is the one by whose silence the monitor turns out to be offline."""
     compare_at_random(seed, 400)
+
+
+@pytest.mark.parametrize("strictly", [True, False], ids=["in strict alternation", "by chance"])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_fast_path_says_what_the_pipeline_says_of_machines_behind_one_address(seed: int, strictly: bool) -> None:
+    chance = random.Random(seed)
+    passed, _, memory = compare(chance, BalancedWorld(chance, zones(6), strictly=strictly), 160)
+    assert sum(passed) > 0
+    assert any(state.identities for one in memory.zone_states for state in memory.zone_states[one].address_states)
 
 
 @pytest.mark.long

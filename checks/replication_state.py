@@ -41,7 +41,8 @@ def replication_state(
     serial_group = serial_group_of(zone_state, address_state.group)
     if serial_group is None or serial_group.reference is None:
         return "unknown"
-    if address_state.serial == serial_group.reference and address_state.doubt is None and not address_state.identities:
+    others = any(one.serial != address_state.serial for one in address_state.identities)
+    if address_state.serial == serial_group.reference and address_state.doubt is None and not others:
         waits = address_state.server == zone.signer and unsigned(zone, zone_state) is not None
         return "propagating" if waits else "in-sync"
     if behind(serial_group.reference, address_state.serial) is None and not newer(

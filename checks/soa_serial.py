@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.expiries import EXPIRY_IMMINENT, EXPIRY_NEAR, judged_expiry
+from checks.common.expiries import EXPIRY_IMMINENT, EXPIRY_NEAR, judged_expiries
 from checks.common.lateness import (
     LATE,
     OVERDUE,
@@ -184,9 +184,9 @@ class SoaSerial:
                 yield address_finding(SIGNER_UNSET.code, address_state, text)
             else:
                 yield from self._other(zone, poll, zone_state, serial_group, address_state, serial)
-            if address_state.expires is not None and serial_group.soa is not None:
+            if serial_group.soa is not None:
                 shares = (self.expiry_near, self.expiry_imminent)
-                yield from judged_expiry(address_state, address_state.expires, serial_group.soa, poll, *shares)
+                yield from judged_expiries(address_state, serial_group.soa, poll, *shares)
 
     def due(self, zone_state: ZoneState) -> datetime | None:
         """When time alone will bring a finding about a zone state that packs (its codec); None if it never will.

@@ -134,8 +134,13 @@ def late_machines(address_state: AddressState, serial_group: SerialGroup) -> Ite
         last = f"; last seen at {instant(one.seen)}"
         if one.unseen >= TOLD_UNSEEN:
             last += f", {one.unseen} answers of others ago, and taken for gone after {leaves_after(one, identities)}"
-        who = f"has several machines behind it, and {identity_text(one, identities)} "
+        who = machine_text(one, identities)
         yield LateMachine(one, sure, Lateness(late.lag, late.missed, late.steady, late.text, who, last))
+
+
+def machine_text(one: IdentityState, identities: Collection[IdentityState]) -> str:
+    """Who it is of whom something is said: "has several machines behind it, and the one with NSID fra1 "."""
+    return f"has several machines behind it, and {identity_text(one, identities)} "
 
 
 def identity_text(one: IdentityState, identities: Collection[IdentityState]) -> str:

@@ -53,14 +53,20 @@ def outcome_name(seen: Observation) -> str:
 
 
 def next_state(
-    look: AddressUpdate, reference: int | None, at: datetime, patience: timedelta, *, ahead_is_odd: bool
+    look: AddressUpdate,
+    reference: int | None,
+    at: datetime,
+    patience: timedelta,
+    soa: Soa | None = None,
+    *,
+    ahead_is_odd: bool,
 ) -> AddressState:
     """What the address is believed to serve after this look, and what is known of the machines behind it."""
     before, version = look.before, look.version
     after = _believed(look, reference, at, patience, ahead_is_odd=ahead_is_odd)
     if before is None or version is None:
         return after
-    identities = diverged(note_answer(before, version[1], version[0], patience))
+    identities = diverged(note_answer(before, version[1], version[0], patience, soa), version[1].at, soa)
     return after if identities == after.identities == () else replace(after, identities=identities)
 
 
@@ -94,7 +100,7 @@ def _believed(
     around = known_ahead and not _beyond(reference, serial)
     if serial == reference or (onward and not around and (not ahead or known_ahead)):
         return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
-    identities = note_answer(before, seen, serial, patience)
+    identities = note_answer(before, seen, serial, patience, None)
     if identities and not onward:
         if is_another(answered_by(identities), identities):
             return _answer(before, seen)
@@ -224,7 +230,7 @@ def primary_reference(
     silent = (look.before for look in every if look.serial is None)
     if not _went_back(before, serial) and any(_knew_newer(one, serial) for one in silent):
         return ReferenceUpdate(serial_group.reference, None)
-    identities = note_answer(before, seen, serial, patience) if before is not None else ()
+    identities = note_answer(before, seen, serial, patience, None) if before is not None else ()
     if alternates(identities):
         return ReferenceUpdate(serial_group.reference, None, by_another=True)
     doubt = _count_confirmation(serial_group.doubt, before, seen, serial)

@@ -15,6 +15,7 @@ from checks.common.serial_styles import jumped_from
 from checks.common.versions import newer_than, version_line
 from checks.model import Address, Observation, Soa, Zone
 from checks.zone_state.address import ANSWERED, AddressUpdate, expiry, next_state, primary_reference, refuses
+from checks.zone_state.identities import first_to_expire
 from checks.zone_state.model import AddressState, SerialGroup, Version
 
 _PATIENCE = 3
@@ -91,7 +92,7 @@ def update_group(
     heard = primary_reference(serial_group, primary, patience)
     reference = heard.reference if heard is not None else serial_group.reference
     told = heard is not None and not heard.by_another
-    stood = [next_state(look, reference, at, patience, ahead_is_odd=told) for look in looks]
+    stood = [next_state(look, reference, at, patience, serial_group.soa, ahead_is_odd=told) for look in looks]
     if not told:
         reference = _taken_over(serial_group, looks, stood) if primary_answers else _newest_served(serial_group, stood)
     confirmed = not primary_answers or any(look.serial == reference for look in primary)
@@ -248,6 +249,8 @@ def _finish(
         synced = None
     elif not _holds_none(address_state, before):
         expires, estimated = expiry(address_state, synced, before, look.seen, after.soa)
+        if (first := first_to_expire(address_state.identities)) is not None:
+            expires, estimated = first.expires, False
     return AddressState(
         address_state.server, address_state.address, address_state.group, address_state.serial, address_state.since,
         address_state.outcome, address_state.changed, synced, passed, address_state.nsid, address_state.doubt,

@@ -6,7 +6,7 @@ from checks.common.serial import behind, newer
 from checks.common.versions import newer_than
 from checks.model import Address, Observation, Outcome, Soa, Zone, ZonePoll
 from checks.zone_state.address import ANSWERED, AddressUpdate, first_state, outcome_name, refresh
-from checks.zone_state.identities import oldest
+from checks.zone_state.identities import oldest, parts_company
 from checks.zone_state.model import (
     SERIAL_CHECK,
     AddressState,
@@ -118,6 +118,7 @@ def update_unchanged(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[Add
     places = [(server, address) for server in zone.servers for address in server.addresses]
     if len(places) != len(zone_state.address_states):
         return None
+    timers = {serial_group.group: serial_group.soa for serial_group in zone_state.serial_groups}
     ticked: list[AddressState] = []
     for address_state, (server, address) in zip(zone_state.address_states, places, strict=True):
         if (
@@ -129,7 +130,7 @@ def update_unchanged(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[Add
         look = seen.get((server.name, address))
         if look is None or address_state.doubt is not None or outcome_name(look) != address_state.outcome:
             return None
-        if address_state.identities:
+        if address_state.identities or parts_company(address_state, look, timers[address_state.group]):
             return None
         serial = look.serial
         if serial is not None and serial != address_state.serial:

@@ -98,6 +98,8 @@ class BalancedWorld(World):
         self.strictly = strictly
         self.other = {(one.name, "ns1" if index == 2 else "ns2"): 10 for index, one in enumerate(watched)}
         self.turn = dict.fromkeys(self.other, 0)
+        self.left = dict.fromkeys(self.other, 1000)
+        """Seconds that the other machine has left."""
         self.named = {one.name for index, one in enumerate(watched) if index % 2}
 
     def pass_(self) -> None:
@@ -106,6 +108,7 @@ class BalancedWorld(World):
             self.turn[place] = 1 - self.turn[place] if self.strictly else self.chance.randrange(2)
             if self.chance.random() < 0.02:
                 self.other[place] = self.newest[place[0]]
+            self.left[place] = 1000 if self.chance.random() < 0.05 else max(1, self.left[place] - 60)
 
     def token(self, zone: str, server: str) -> str:
         place, own = (zone, server), super().token(zone, server)
@@ -113,7 +116,7 @@ class BalancedWorld(World):
             return own
         serial, _, expire = own.partition("~")
         if self.turn[place]:
-            serial = str(self.other[place])
+            serial, expire = str(self.other[place]), str(self.left[place]) if expire else ""
         nsid = f"@m{self.turn[place]}" if zone in self.named else ""
         return f"{serial}~{expire}{nsid}" if expire else f"{serial}{nsid}"
 

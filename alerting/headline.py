@@ -1,5 +1,6 @@
 """What an incident is about and what has changed of it, in sentences."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from alerting.incident_lines import gravity
@@ -9,6 +10,11 @@ from checks.common.text import enumerated, one_line
 from checks.model.finding_type import Severity
 
 UNSERVED = "no server is left that answers"
+
+_MARK = re.compile(r'"(?:\\.|[^"\\])*"|[:;] |\. (?=[A-Z][a-z])')
+"""Where a sentence has said what is so; or what is within quotes: marks there are a record's, as is the dot at the end
+of a name, which its type follows.
+"""
 
 MAX_ZONES_NAMED = 3
 """Zones named in a sentence that counts them."""
@@ -121,8 +127,8 @@ def _zones(count: int) -> str:
 
 def clause(text: str) -> str:
     """What a sentence says before it explains itself: a subject line has no room for more."""
-    ends = [at for mark in (": ", "; ", ". ") if (at := text.find(mark)) > 0]
-    return text[: min(ends)] if ends else text
+    ends = (mark.start() for mark in _MARK.finditer(text) if not mark.group().startswith('"'))
+    return text[: next(ends, None)]
 
 
 def shown_zone(name: str) -> str:

@@ -24,7 +24,8 @@ MACHINES = "different machines answer at this address, and which version this on
 
 @dataclass(frozen=True, slots=True)
 class RRsetContent:
-    """What an address has for an RRset: rdata in canonical form, nothing at all, or a delegation or CNAME instead.
+    """What an address has for an RRset: rdata in canonical form, nothing at all, or a delegation or CNAME instead,
+    whose rdata it is then, where it was kept.
 
     No such name and no such type count as the same nothing: servers disagree about empty non-terminals.
     """
@@ -173,8 +174,9 @@ def content_of(seen: Observation) -> RRsetContent | None:
         return RRsetContent((), instead="a delegation")
     if not seen.authoritative:
         return None
-    if seen.rcode == "NOERROR" and seen.shape is Shape.CNAME:
-        return RRsetContent(seen.answer.rdata if seen.answer is not None else (), instead="a CNAME")
+    if seen.shape is Shape.CNAME:  # whose target does not exist, says an rcode; not that the alias does not (RFC 6604)
+        alias = seen.answer
+        return RRsetContent(alias.rdata, alias.ttl, "a CNAME") if alias else RRsetContent((), instead="a CNAME")
     if seen.rcode == "NXDOMAIN" or seen.shape is Shape.NODATA:
         return RRsetContent(())
     if seen.shape is Shape.RECORDS and seen.answer is not None:

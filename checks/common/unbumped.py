@@ -149,11 +149,11 @@ class Edit:
     def findings(self) -> Iterable[Finding]:
         for copy in self.edited:
             was = self.others[0].contents
-            changed = (f"{one} is {copy.contents[one]} and was {was[one]}" for one in self.records)
+            changed = (f"{one} is {copy.contents[one]} (was {was[one]})" for one in self.records)
             rest = enumerated(dict.fromkeys(other.server.name for other in self.others))
             text = (
                 f"{copy.server.name} ({copy.address}) has other records than before on the same serial {copy.serial}: "
-                f"{enumerated(changed, most=4)}. No transfer brings that to {rest}"
+                f"{enumerated(changed, most=4)}; no transfer brings that to {rest}"
             )
             yield Finding(UNBUMPED.code, text, copy.server.name, copy.address)
 

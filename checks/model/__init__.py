@@ -208,6 +208,7 @@ class Observation:
     thrown away on the way: wrong id, question or source, or garbage before a good answer. ``without_edns`` is what came
     of the question with EDNS (an rcode, or words) where only the one without it got this answer; ``source`` who
     answers in place of the one asked; ``limited``: truncated answers came lately where short ones would have done.
+    ``answer`` is the RRset that was asked for, or the CNAME in its place.
     """
 
     query: Query
@@ -221,7 +222,7 @@ class Observation:
     soa: Soa | None = None
     answer: RrSet | None = None
     signatures: tuple[Signature, ...] = ()
-    """Those of ``answer``, or of the CNAME in its place; there may be more of them if there are MAX_SIGNATURES."""
+    """Those of ``answer``; there may be more of them if there are MAX_SIGNATURES."""
     nsid: str | None = None
     expire: int | None = None
     ede: tuple[str, ...] = ()

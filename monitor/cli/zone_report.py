@@ -45,7 +45,7 @@ def _zone_lines(report: ZoneReport) -> Iterator[str]:
     if report.findings:
         yield ""
         yield "who hears of it"
-        yield from (f"  {text}" for text in receivers_text(report))
+        yield from dict.fromkeys(f"  {text}" for text in receivers_text(report))
 
 
 def observation_text(seen: Observation) -> str:
@@ -77,7 +77,7 @@ def check_text(report: ZoneReport, check: str) -> Iterator[str]:
 
 
 def receivers_text(report: ZoneReport) -> Iterator[str]:
-    """For each finding its receivers, were it an incident of its own."""
+    """For each finding its receivers, were it an incident of its own: those of one code at one server say the same."""
     if not report.watched:
         yield "nobody: the zone is not in a configuration"
         return

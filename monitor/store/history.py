@@ -72,13 +72,16 @@ def remembered(db: Database) -> StoredState:
             alerts={each.key: each for each in alerts},
             incidents={each.id: each for each in incidents},
             destinations=outbox.destinations(db),
-            record_memories=tuple(_record_memories(db)),
+            record_memories=tuple(record_memories(db)),
             zone_sources=tuple(_zone_sources(db)),
         )
 
 
-def _record_memories(db: Database) -> Iterator[RecordMemory]:
-    for check, zone, agreed, body in read_many(db, 'select "check", zone, agreed, body from record_memories'):
+def record_memories(db: Database, only: str | None = None) -> Iterator[RecordMemory]:
+    """What checks remember of records; of that zone alone, or of all. Raises StoreError."""
+    rows = 'select "check", zone, agreed, body from record_memories'
+    found = read_many(db, rows) if only is None else read_many(db, f"{rows} where zone = ?", (only,))
+    for check, zone, agreed, body in found:
         try:
             one = RememberedRecords(agreed) if body is None else decode(RememberedRecords, body)
         except UNREADABLE:

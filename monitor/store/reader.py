@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from checks.model.remembered import RememberedRecords
 from checks.zone_state.model import ZoneState
 from monitor.state.ports import StoreError, StoreUnavailable
 from monitor.store import history, schema, session
@@ -35,6 +36,10 @@ class Reader:
         """The zone by its absolute name, as last committed; None when the service does not know it."""
         return await asyncio.to_thread(self._zone_state, zone)
 
+    async def records(self, zone: str) -> dict[str, RememberedRecords]:
+        """What each check remembers of the records of that zone, as last committed."""
+        return await asyncio.to_thread(self._records, zone)
+
     async def backup(self, path: str) -> None:
         """A compact copy as of now, while the service runs on. Refuses to replace a file."""
         await asyncio.to_thread(self._backup, Path(path))
@@ -46,6 +51,10 @@ class Reader:
     def _zone_state(self, zone: str) -> ZoneState | None:
         with as_store_errors(self._path):
             return history.zone_state(self._db, zone)
+
+    def _records(self, zone: str) -> dict[str, RememberedRecords]:
+        with as_store_errors(self._path):
+            return {one.check: one.remembered for one in history.record_memories(self._db, zone)}
 
     def _backup(self, to: Path) -> None:
         with as_store_errors(self._path):

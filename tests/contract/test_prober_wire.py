@@ -7,7 +7,7 @@ from typing import Any
 import dns.name
 import pytest
 
-from checks.model import Outcome, Query, Shape, Transport
+from checks.model import Outcome, Query, RrSet, Shape, Transport
 from monitor.clock import now
 from monitor.probe.bulk.target import MAX_QUERIES_PER_SOCKET
 from monitor.probe.settings import Probe
@@ -121,7 +121,7 @@ WITH_TCP: dict[str, dict[str, Any]] = {
     "sideways referral": NO_DATA | {"shape": Shape.REFERRAL, "authoritative": False},
     "referral": NO_DATA | {"shape": Shape.REFERRAL, "authoritative": False},
     "upward referral": NO_DATA | {"shape": Shape.UPWARD, "authoritative": False},
-    "cname": NO_DATA | {"shape": Shape.CNAME},
+    "cname": NO_DATA | {"shape": Shape.CNAME, "answer": RrSet(ZONE, "CNAME", 300, ("www.example.org.",))},
     "other owner": NO_DATA | {"shape": Shape.OTHER},
     "class CH": NO_DATA | {"shape": Shape.OTHER},
     "unknown class and type": GOOD,

@@ -10,7 +10,7 @@ from alerting.finding_types import severity_of
 from alerting.model import Alert, AlertKey, Phase
 from checks.base import Check, cadence_of
 from checks.evaluation import run_check
-from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
+from checks.model import CheckResult, Finding, Health, RememberedRecords, Zone, ZonePoll
 from checks.model.finding_type import Severity
 from checks.ns_set import NsSet, names_given
 from checks.zone_state.connectivity import Connectivity, mask_offline, offline_explanation, record_poll
@@ -112,7 +112,7 @@ async def check_zone(
             async with asyncio.timeout_at(deadline.ns_names()):
                 found = await resolve_ns_names(hurried, found, unwatched_names(zone, looks[0]), now())
         config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
-        said = [evaluate_checks(zone, config, memory.zone_state, looks[0], Connectivity(), {})]
+        said = [evaluate_checks(zone, config, memory.zone_state, looks[0], Connectivity(), memory.records)]
         if (
             differences(said[0][0].values())
             or is_new(said[0][0].values())
@@ -123,7 +123,8 @@ async def check_zone(
             await asyncio.sleep(deadline.delay(moment))
             asking = DeadlineProber(prober, deadline.end, looks[0])
             looks.append(await polls(what.config, zone, asking))
-            said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2], said[0][0]))
+            records = {**memory.records, **remembered(said[0][0])}
+            said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2], records))
     finally:
         await prober.close()
     excused = () if memory.of or len(said) == 1 else differing_while_changing(said[0][:2], said[1][:2])
@@ -182,10 +183,10 @@ def evaluate_checks(
     zone_state: ZoneState,
     seen: Sequence[ZonePoll],
     connectivity: Connectivity,
-    before: Mapping[str, CheckResult],
+    records: Mapping[str, RememberedRecords],
 ) -> Evaluation:
-    """The results of one look; the zone state takes it in first, so that all checks know the serials. ``before`` has
-    those of the look before.
+    """The results of one look; the zone state takes it in first, so that all checks know the serials. ``records`` is
+    what each check remembers of them.
     """
     for poll in seen:
         connectivity = record_poll(connectivity, poll)
@@ -193,12 +194,13 @@ def evaluate_checks(
     for poll in excused:
         if poll.check == SERIAL_CHECK:
             zone_state = update_zone_state(zone_state, zone, poll)
-    told = [
-        replace(poll, remembered=one.remembered) if one is not None and one.remembered is not None else poll
-        for poll, one in ((poll, before.get(poll.check)) for poll in excused)
-    ]
+    told = [replace(poll, remembered=records.get(poll.check)) for poll in excused]
     results = {poll.check: run_check(config.checks[poll.check], zone, poll, zone_state) for poll in told}
     return results, zone_state, connectivity
+
+
+def remembered(results: Mapping[str, CheckResult]) -> dict[str, RememberedRecords]:
+    return {check: one.remembered for check, one in results.items() if one.remembered is not None}
 
 
 def differences(results: Iterable[CheckResult]) -> list[Finding]:

@@ -1,10 +1,12 @@
 """What the service remembers of a zone, if that is fit to judge by."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from checks.base import cadence_of
 from checks.common.text import format_time
+from checks.model import RememberedRecords
 from checks.registry import CHECKS
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from monitor.cli.zone_check.target import CheckTarget
@@ -17,11 +19,14 @@ STALE = 3
 
 @dataclass(frozen=True, slots=True)
 class ServiceMemory:
-    """A zone state to begin with, whose it is (empty: nobody's), and why it is not the service's."""
+    """A zone state to begin with, whose it is (empty: nobody's), why it is not the service's, and what each check
+    remembers of records.
+    """
 
     zone_state: ZoneState
     of: str = ""
     notes: tuple[str, ...] = ()
+    records: Mapping[str, RememberedRecords] = field(default_factory=dict)
 
 
 async def read_service_memory(what: CheckTarget, at: datetime) -> ServiceMemory:
@@ -39,6 +44,7 @@ async def read_service_memory(what: CheckTarget, at: datetime) -> ServiceMemory:
         reader = await open_reader(what.database)
         try:
             zone_state = await reader.zone_state(what.zone)
+            records = await reader.records(what.zone)
         finally:
             await reader.close()
     except (StoreError, OSError) as error:
@@ -51,4 +57,4 @@ async def read_service_memory(what: CheckTarget, at: datetime) -> ServiceMemory:
     if at - zone_state.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
         note = f"the service last looked {format_time(zone_state.at)}, so its memory is not used"
         return ServiceMemory(nothing, notes=(note,))
-    return ServiceMemory(zone_state, str(what.database))
+    return ServiceMemory(zone_state, str(what.database), records=records)

@@ -143,7 +143,10 @@ def read(wire: bytes, question: Question) -> Answer:
         rrset = _soa_rrset(question, single)
     elif mine:
         rrset = _rrset(question, mine)
-    signed = mine if mine or not message.question else [o for o in message.answer if _is(o, CNAME) and o.name == name]
+    alias = [one for one in message.answer if _is(one, CNAME) and one.name == name] if message.question else []
+    if alias and not mine:
+        rrset = _rrset(question, alias, CNAME)
+    signed = mine or alias
     return Answer(
         rcode_text(message.rcode()), bool(message.flags & dns.flags.AA), bool(message.flags & dns.flags.TC),
         _shape(message, name, question, bool(mine)), single, rrset, _options(message), records=len(message.answer),
@@ -225,10 +228,11 @@ def _soa_rrset(question: Question, single: Soa) -> RrSet:
     return RrSet(question.text, "SOA", single.ttl, (f"{single.mname} {single.rname} {timers}",))
 
 
-def _rrset(question: Question, found: list[dns.rrset.RRset]) -> RrSet:
+def _rrset(question: Question, found: list[dns.rrset.RRset], rtype: int | None = None) -> RrSet:
+    """The records ``found``, which are of the type that was asked for unless ``rtype`` says otherwise."""
     texts = canonical.ordered(canonical.canonical(one[0]) for one in found)
-    rtype = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(question.type))
-    return RrSet(question.text, rtype, min(one.ttl for one in found), _kept(texts))
+    kind = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(question.type if rtype is None else rtype))
+    return RrSet(question.text, kind, min(one.ttl for one in found), _kept(texts))
 
 
 def _kept(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -43,6 +43,28 @@ async def test_the_memory_of_a_service(tmp_path: Path) -> None:
         assert "looking without memory: " in said.data["problems"][0]
 
 
+async def test_what_the_service_remembers_of_records_is_judged_by_too(tmp_path: Path) -> None:
+    """An edit without a new serial is told as the page tells it, at the primary, in place of the secondaries."""
+    async with Pair([ZONE], now=now) as pair:
+        await pair.in_sync()
+        config = pair.write(tmp_path, listen="127.0.0.1:0")
+        async with running(config) as service:
+            await service.up()
+            await until(lambda: healthy(service))
+            pair.break_("same-serial")
+            await until(lambda: edited(service))
+            said = await say("check", ZONE, "-c", config, "--json", "--moment", "0.1")
+            assert {(one["code"], one["server"]) for one in said.data["findings"]} == {("serial-unbumped", "ns1")}
+            said = await say("explain", ZONE, "-c", config, "--moment", "0.1")
+            hears = [line for line in said.out.splitlines() if line.startswith("  serial-unbumped at ns1: nobody")]
+            assert len(hears) == 1
+
+
+async def edited(service: Running) -> bool:
+    shown = await service.get(f"api/v1/zones/{ZONE}")
+    return {finding["code"] for finding in shown["findings"]} == {"serial-unbumped"}
+
+
 async def lagging_is_judged_as_the_service_does(pair: Pair, service: Running, config: Path) -> None:
     """Behind, but within max_lag: propagating, which is no problem however often one looks."""
     pair.break_("frozen")

@@ -176,3 +176,32 @@ async def test_another_ttl_on_one_server_is_no_other_record(lab: Lab, probe: Pro
 
 def _ttl(server: Server) -> int:
     return server.ask(f"www.{ZONE}", "A").answer[0].ttl
+
+
+ALIAS = "alias.test."
+ALIASES = ("@ NS ns1", "ns1 A 192.0.2.53", "www CNAME gone.far.test.", "near CNAME gone")
+"""Aliases of what is not there: in a zone that all serve as well, and in their own."""
+
+
+async def test_an_alias_is_the_same_whatever_becomes_of_its_target_and_another_one_is_not(probe: Prober) -> None:
+    """Of a target in another zone of theirs that does not exist NSD and PowerDNS say NXDOMAIN, BIND and Knot nothing
+    (RFC 6604 section 3); of one in the same zone all say NXDOMAIN.
+    """
+    async with Lab() as lab:
+        contents = (Content(ALIAS, serial=10, records=ALIASES), Content("far.test.", serial=10))
+        for software in SOFTWARE:
+            lab.primary(software, *contents, name=software)
+        await lab.started()
+        servers = tuple(Watched(one.name, one.setup.addresses) for one in lab.servers)
+        records = (WantedRecord(f"near.{ALIAS}", "A"), WantedRecord(f"www.{ALIAS}", "A"))
+        watch = Watch(probe, Zone(ALIAS, servers, records=records, ignored=("*",)))
+        await watch.look("soa-serial")
+        result = await watch.look("records")
+        assert (result.health, result.findings, result.unsure) == (Health.GOOD, (), ())
+        assert {seen.rcode for seen in watch.seen if seen.query.qname == f"www.{ALIAS}"} == {"NOERROR", "NXDOMAIN"}
+        moved = (*ALIASES[:2], "www CNAME elsewhere.far.test.", ALIASES[3])
+        lab.servers[0].put(replace(contents[0], records=moved))
+        lab.servers[0].wait_for(f"www.{ALIAS}", "CNAME", "elsewhere.far.test.")
+        result = await watch.look("records")
+        assert codes(result) == {lab.servers[0].name: {"serial-unbumped"}}
+        assert "A is a CNAME to elsewhere.far.test. (was a CNAME to gone.far.test.)" in result.findings[0].text

@@ -19,8 +19,8 @@ from tests.support.lab.orders import order
 from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
 
-CHOSEN, DEFAULT, NAMES = "chosen.test.", "default.test.", "names.test."
-ZONES = (CHOSEN, DEFAULT, NAMES)
+CHOSEN, DEFAULT, NAMES, ALIAS = "chosen.test.", "default.test.", "names.test.", "alias.test."
+ZONES = (CHOSEN, DEFAULT, NAMES, ALIAS)
 BEFORE, AFTER = "192.0.2.80", "203.0.113.80"
 RECORDS = ("@ NS ns1", "ns1 A 192.0.2.53", f"www A {BEFORE}", "@ MX 10 mail", "mail A 192.0.2.25", '@ TXT "v=spf1 mx"')
 
@@ -60,7 +60,8 @@ class Field:
 @pytest.fixture(scope="module", params=SOFTWARE)
 def field(request: pytest.FixtureRequest) -> Iterator[Field]:
     with Lab() as lab:
-        contents = [Content(zone, serial=10, records=RECORDS) for zone in ZONES]
+        contents = [Content(zone, serial=10, records=RECORDS) for zone in ZONES if zone != ALIAS]
+        contents.append(Content(ALIAS, serial=10, records=("@ NS ns1", "ns1 A 192.0.2.53", "www CNAME old.example.")))
         primary = lab.primary(request.param, *contents, name="primary")
         others = [name for name in SOFTWARE if name != request.param][:2]
         secondaries = tuple(lab.server(name, name) for name in others)
@@ -82,7 +83,7 @@ async def test_an_edit_of_a_chosen_record_is_told_once_and_its_cure_mends_it(fie
         result = await watch.look("records")
         assert codes(result) == {"primary": {"serial-unbumped"}}
         assert len(result.findings) == 2, "one at each of its addresses"
-        assert all(f"www.{CHOSEN} A is {AFTER} and was {BEFORE}" in finding.text for finding in result.findings)
+        assert all(f"www.{CHOSEN} A is {AFTER} (was {BEFORE})" in finding.text for finding in result.findings)
         assert (await watch.look("soa-serial")).findings == ()
     field.cure(CHOSEN)
     for secondary in field.secondaries:
@@ -127,3 +128,16 @@ async def test_so_is_one_of_the_ns_set(field: Field, probe: Prober) -> None:
         secondary.wait_for(f"ns2.{NAMES}", "A", "192.0.2.54")
     await watch.look("soa-serial")
     assert (await watch.look("ns-set")).findings == ()
+
+
+async def test_so_is_an_alias_that_leads_elsewhere(field: Field, probe: Prober) -> None:
+    watch = field.watch(probe, ALIAS)
+    await watch.look("soa-serial")
+    assert (await watch.look("records")).health is Health.GOOD
+    content = field.primary.content(ALIAS)
+    field.primary.put(replace(content, records=(*content.records[:2], "www CNAME new.example.")))
+    field.primary.wait_for(f"www.{ALIAS}", "CNAME", "new.example.")
+    assert codes(await watch.look("records")) == {}
+    result = await watch.look("records")
+    assert codes(result) == {"primary": {"serial-unbumped"}}
+    assert f"www.{ALIAS} A is a CNAME to new.example. (was a CNAME to old.example.)" in result.findings[0].text

@@ -297,6 +297,19 @@ def test_an_incident_of_which_nothing_is_known_is_told_all_the_same() -> None:
     assert render(message(replace(INCIDENT, lines=(), findings=0))).text
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ns2 has nothing for www.example.org. A, others x", "ns2 has nothing for www.example.org. A, others x"),
+        ('ns2 has "v=spf1; a: \\"b" for it; others y', 'ns2 has "v=spf1; a: \\"b" for it'),
+        ('ns2 has an open " in it: others y', 'ns2 has an open " in it'),
+        ("ns2 serves 3, newer than 2. Transfer it afresh", "ns2 serves 3, newer than 2"),
+    ],
+)
+def test_a_subject_ends_with_a_sentence_and_not_within_a_record(text: str, said: str) -> None:
+    assert headline(replace(INCIDENT, lines=(replace(BEHIND, text=text),))).removeprefix("example.org.: ") == said
+
+
 def test_a_long_subject_is_cut() -> None:
     note = render(message(replace(INCIDENT, lines=(replace(BEHIND, text="x" * 1000),))))
     assert len(note.subject) == 180

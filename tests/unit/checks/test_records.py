@@ -234,6 +234,11 @@ def test_it_asks_soa_records_soa_of_those_that_serve() -> None:
 SHAPES: list[tuple[str, dict[str, object], str]] = [
     ("delegation", {"shape": Shape.REFERRAL, "authoritative": False}, "a delegation"),
     ("CNAME", {"shape": Shape.CNAME, "answer": RrSet(WWW.name, "CNAME", 60, ("x.",))}, "a CNAME to x."),
+    (
+        "CNAME to nothing",
+        {"shape": Shape.CNAME, "rcode": "NXDOMAIN", "answer": RrSet("", "CNAME", 60, ("x.",))},
+        "a CNAME to x.",
+    ),
     ("CNAME not kept", {"shape": Shape.CNAME, "answer": None}, "a CNAME"),
     ("nothing", {"shape": Shape.NODATA}, "nothing"),
 ]

@@ -72,8 +72,8 @@ def test_it_says_what_has_changed_and_who_goes_on() -> None:
     )[1].findings
     assert (found.code, found.subject, found.address) == (UNBUMPED.code, "", address("192.0.2.1"))
     assert found.text == (
-        "ns1 (192.0.2.1) has other records than before on the same serial 10: www.example.com. A is b and was a. "
-        "No transfer brings that to ns2 and ns3"
+        "ns1 (192.0.2.1) has other records than before on the same serial 10: www.example.com. A is b "
+        "(was a); no transfer brings that to ns2 and ns3"
     )
 
 

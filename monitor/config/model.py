@@ -252,10 +252,12 @@ class ZoneList:
     directory: str | None = field(default=None, metadata={"unset": ""})
     """Every file in it is a list; hidden files, backups (`~`, `.bak`, `.orig`, `.tmp`) and directories in it are passed
     over; whatever else cannot be read (a link that leads nowhere, a pipe) is a mistake."""
-    format: Literal["names", "csv", "jsonl", "bind", "knot", "nsd"] | None = field(
-        default=None, metadata={"unset": "by the suffix of the file"}
-    )
-    """`"csv"` (`.csv`); `"jsonl"` (`.jsonl`, `.ndjson`); any other suffix: `"names"`, or `"bind"`, `"knot"`, `"nsd"`
+    format: (
+        Literal["names", "csv", "jsonl", "bind", "knot", "nsd", "named.conf", "knot.conf", "nsd.conf", "zone.list"]
+        | None
+    ) = field(default=None, metadata={"unset": "by the name of the file"})
+    """`"csv"` (`.csv`); `"jsonl"` (`.jsonl`, `.ndjson`); `"named.conf"` (that name, `named.conf.…`, `.nzf`),
+    `"knot.conf"`, `"nsd.conf"`, `"zone.list"` (these names), any other name: `"names"`, or `"bind"`, `"knot"`, `"nsd"`
     where it begins as their own lists do."""
     max_shrink: float = field(default=MAX_SHRINK, metadata={"bounds": {"ge": 0, "le": 1}})
     """The share of the zones of this file, or of all files of this directory, that may be gone at once, from one

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from re import Pattern
 from types import MappingProxyType
 
-_BIND_SERVES = frozenset({"primary", "master", "secondary", "slave"})
-"""Types of zones that named has data of its own for, and answers with authority."""
+from monitor.config.server_files.named_conf import SERVED_TYPES
 
 PROGRAMS = "named-checkconf -l, knotc zone-status, nsd-control zonestatus"
 
@@ -29,10 +28,8 @@ class Listing:
         found = self.zone.fullmatch(line)
         if found is None:
             return "" if self.aside.fullmatch(line) else None
-        served = found.groupdict().get("kind") in (None, *_BIND_SERVES) and found.groupdict().get("rclass") in (
-            None,
-            "IN",
-        )
+        said = found.groupdict()
+        served = said.get("kind", "primary").lower() in SERVED_TYPES and said.get("rclass", "IN").upper() == "IN"
         return found["name"] if served else ""
 
 
@@ -42,9 +39,10 @@ LISTINGS: Mapping[str, Listing] = MappingProxyType(
             "named-checkconf -l",
             re.compile(
                 r"(?P<name>\S+) (?P<rclass>IN|CH|HS) \S.* (?P<kind>primary|master|secondary|slave|mirror|hint|stub|"
-                r"static-stub|forward|redirect|delegation-only)"
+                r"static-stub|forward|redirect|delegation-only)",
+                re.IGNORECASE,  # classes and types are printed as they are written
             ),
-            re.compile(r"\s*(#.*)?"),
+            re.compile(r"\s*(#.*)?|\S+ (?i:IN|CH|HS) \S.* in-view \S.*"),  # the view that it is in lists it
         ),
         "knot": Listing(
             "knotc zone-status", re.compile(r"\[(?P<name>\S+)\] [a-z][a-z -]*: .*"), re.compile(r"\s*(#.*)?")

@@ -50,12 +50,12 @@ class ListFile:
         share = MAX_SHRINK if self.table.max_shrink is None else self.table.max_shrink
         return ZoneFile(self.path, self.form, self.names, self.source, share, self.entry)
 
-    def tell(self, line: int | None, key: str, text: str, hint: str) -> None:
+    def tell(self, line: int | None, key: str, text: str, hint: str, path: Path | None = None) -> None:
         if self.told == MAX_MISTAKES:
             self.problems.mistakes.append(Mistake(str(self.path), line, "", "and more mistakes; it was not read on"))
             raise TooManyMistakes
         self.told += 1
-        self.problems.mistakes.append(Mistake(str(self.path), line, key, text, hint))
+        self.problems.mistakes.append(Mistake(str(path or self.path), line, key, text, hint))
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class Lists:
         plain, entry = self._learn_defaults(section, table)
         written = table.file if table.directory is None else table.directory
         for path in paths:
-            form = table.format or zone_rows.SUFFIXES.get(path.suffix.lower()) or zone_rows.recognise_format(path)
+            form = table.format or zone_rows.recognise_format(path)
             source = str(self.context.path(written))
             yield ListFile(path, form, section, table, plain, self.problems, source, entry)
 
@@ -201,11 +201,12 @@ class Lists:
         for list_file in self.list_files:
             with suppress(TooManyMistakes, OSError):
                 for batch in zone_rows.batches(list_file.path, list_file.form, lambda *_: None, lambda *_: 0, 0):
+                    path = batch.path or list_file.path
                     for name, line in zip(batch.names, batch.lines, strict=True):
                         if (first := seen.get(name)) is not None:
-                            list_file.tell(line, "", f"zone {names.show(name)} is there twice", f"first {first}")
+                            list_file.tell(line, "", f"zone {names.show(name)} is there twice", f"first {first}", path)
                         else:
-                            seen[name] = f"on line {line} of {list_file.path}"
+                            seen[name] = f"on line {line} of {path}"
 
 
 def _pass_on(problems: Problems, list_file: ListFile, line: int) -> None:

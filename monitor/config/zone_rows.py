@@ -1,4 +1,4 @@
-"""Reads the rows of a file of zones: names, and options beside them.
+"""Reads the rows of a file of zones: names, and options beside them; or the zones of a nameserver's own files.
 
 There may be hundreds of thousands: files are read in blocks, names that need no looking at are not looked at one by
 one, and options are handed on once for each way they are written, not for each row.
@@ -9,14 +9,22 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
+from typing import Protocol
 
 from monitor.config import server_listings
 from monitor.config.domain_names import domain_name
 from monitor.config.errors import InvalidValue, near, quoted
 from monitor.config.file_model import OPTIONS
 from monitor.config.files import open_file
+from monitor.config.server_files import (
+    SERVER_FILES,
+    FileMistake,
+    begins_like_named_conf,
+    recognise_by_name,
+    zones_of,
+)
 from monitor.config.server_listings import LISTINGS, PROGRAMS, Listing, is_count
 from monitor.config.toml_reader import unfit
 from monitor.probe.message import names
@@ -39,8 +47,13 @@ BLOCK_SIZE = 256 * 1024
 MAX_LINE_LENGTH = 64 * 1024
 BATCH_SIZE = 4096
 
-Tell = Callable[[int | None, str, str, str], None]
-"""Takes a mistake: the line, the key (or nothing), what is wrong, a hint. May raise, to hear no more of the file."""
+
+class Tell(Protocol):
+    """Takes a mistake: the line, the key (or nothing), what is wrong, a hint; and the file where it is not that of the
+    list. May raise, to hear no more of the file."""
+
+    def __call__(self, line: int | None, key: str, text: str, hint: str, path: Path | None = None, /) -> None: ...
+
 
 Learn = Callable[[Mapping[str, object], int], int]
 """Takes options as they are written, and the line where they first are; what they are called from then on."""
@@ -48,11 +61,13 @@ Learn = Callable[[Mapping[str, object], int], int]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some zones of a file, and the line of each. ``kinds`` say with which options; None: those of the list."""
+    """Some zones of a file, and the line of each. ``kinds`` say with which options; None: those of the list. ``path``
+    is the file that they stand in where the list includes others."""
 
     names: Sequence[str]
     lines: Sequence[int]
     kinds: Sequence[int] | None = None
+    path: Path | None = None
 
 
 def batches(path: Path, form: str, tell: Tell, learn: Learn, plain: int) -> Iterator[Batch]:
@@ -61,14 +76,19 @@ def batches(path: Path, form: str, tell: Tell, learn: Learn, plain: int) -> Iter
         return _from_csv(path, tell, learn, plain)
     if form == "jsonl":
         return _from_json(path, tell, learn, plain)
+    if form in SERVER_FILES:
+        return _from_server_file(path, form, tell)
     return _from_listing(path, LISTINGS[form], tell) if form in LISTINGS else _from_names(path, tell)
 
 
 def recognise_format(path: Path) -> str:
-    """The format of a file that nobody has named: a nameserver's own listing, or names."""
+    """The format of a file that nobody has named: a nameserver's own file or listing, or names."""
+    if form := SUFFIXES.get(path.suffix.lower()) or recognise_by_name(path):
+        return form
     with suppress(OSError):  # it will be told when the file is read
         first = next(_blocks(path, lambda *_: None), (1, []))[1]
-        return server_listings.recognise_listing(first) or "names"
+        listing = server_listings.recognise_listing(first)
+        return listing or ("named.conf" if begins_like_named_conf(first) else "names")
     return "names"
 
 
@@ -108,6 +128,23 @@ def _from_listing(path: Path, listing: Listing, tell: Tell) -> Iterator[Batch]:
                 places.append(number)
         yield Batch(found, places)
     alike.tell(tell)
+
+
+def _from_server_file(path: Path, form: str, tell: Tell) -> Iterator[Batch]:
+    """The zones of a nameserver's own configuration. One in several views is one."""
+    seen: set[str] = set()
+    try:
+        for file, zones in groupby(zones_of(path, form), key=lambda zone: zone.path):
+            found, places = [], []
+            for zone in zones:
+                name = _name(zone.name, zone.line, tell, file)
+                if name is not None and name not in seen:
+                    seen.add(name)
+                    found.append(name)
+                    places.append(zone.line)
+            yield Batch(found, places, path=file)
+    except FileMistake as error:
+        tell(error.line, "", error.text, error.hint, error.path)
 
 
 def _from_names(path: Path, tell: Tell) -> Iterator[Batch]:
@@ -247,11 +284,11 @@ def _row(line: str, number: int, tell: Tell) -> dict[str, object] | None:
     return row
 
 
-def _name(text: str, line: int, tell: Tell) -> str | None:
+def _name(text: str, line: int, tell: Tell, path: Path | None = None) -> str | None:
     try:
         return domain_name(text)
     except InvalidValue as error:
-        tell(line, "", error.text, error.hint)
+        tell(line, "", error.text, error.hint, path)
         return None
 
 

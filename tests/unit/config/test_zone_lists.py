@@ -209,7 +209,8 @@ SECTIONS = [
     ),
     ('[[lists]]\nfile = "a.txt"\nname = "a"\n', "8: lists[0].name: unknown key"),
     ('[[lists]]\nfile = "a.txt"\nformat = "cvs"\n', ('8: lists[0].format: must be "names", '
-     '"csv", "jsonl", "bind", "knot" or "nsd" (did you mean "csv"?)')),
+     '"csv", "jsonl", "bind", "knot", "nsd", "named.conf", "knot.conf", "nsd.conf" or "zone.list" '
+     '(did you mean "csv"?)')),
     ('[[lists]]\nfile = "a.txt"\nservers = "ns3"\n', ('8: lists[0].servers: no server is called "ns3" '
      '(did you mean "ns2"?)')),
 ]  # fmt: skip

@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from checks.common.dnssec import Key, Tries, Verdict, Verifier, algorithm_name, are_cut, zone_keys
-from checks.common.rrset_compare import MACHINES, AddressCopy, majority, reference_copies
+from checks.common.rrset_compare import MACHINES, AddressCopy, majority, named_group, reference_copies
 from checks.common.signed_rrsets import Place, SignedRRset
 from checks.common.text import enumerated
 from checks.model import Finding, Inconclusive, Signature, WantedRecord, Zone
 from checks.model.finding_type import SIGNATURES, FindingType, Severity
+from checks.model.wanted import is_named
 from checks.zone_state.model import ZoneState
 
 KEY_MISSING = FindingType(
@@ -43,9 +44,11 @@ def others_keys(
     zone: Zone, zone_state: ZoneState, every: Iterable[AddressCopy], held: Held
 ) -> Iterator[Finding | Inconclusive]:
     """Whether what each group signs verifies with the DNSKEY records of each other. Hidden servers are asked by no
-    resolver, and so need not fit.
+    resolver, and so need not fit; nor do DNSKEY records that may differ between groups as they will.
     """
     wanted = WantedRecord(zone.name, "DNSKEY", ttl=False)
+    if is_named(wanted, zone.name, zone.ignored_between_groups):
+        return
     shown = [copy for copy in every if not copy.server.hidden]
     signing = [copy for copy in shown if any(one.signatures for one in held.get(_place(copy), ()))]
     groups = {group: peers for group, peers in reference_copies(zone, zone_state, signing, wanted).items() if peers}
@@ -76,9 +79,9 @@ def _lacking(
         verdicts = [(one, _best(verifier, one.signatures)) for one in signed]
         bad = [one for one, verdict in verdicts if verdict is Verdict.INVALID]
         if bad:
-            missing.append(f"{_named(group)} signs {_whats(bad)} with {_keys(bad)}")
+            missing.append(f"{named_group(group)} signs {_whats(bad)} with {_keys(bad)}")
         elif not any(verdict is Verdict.VALID for _, verdict in verdicts):
-            unknown.append(f"nothing that {_named(group)} signs can be verified")
+            unknown.append(f"nothing that {named_group(group)} signs can be verified")
     if missing:
         text = (
             f"{copy.server.name} ({copy.address}) lacks DNSKEY records: {enumerated(missing, most=4)}. "
@@ -99,10 +102,6 @@ def _best(verifier: Verifier, signatures: Iterable[Signature]) -> Verdict:
     """One that verifies is enough; what is not known accuses nobody."""
     said = {verifier.verdict(one) for one in signatures}
     return next(one for one in (Verdict.VALID, Verdict.UNKNOWN, Verdict.INVALID) if one in said)
-
-
-def _named(group: str) -> str:
-    return f"group {group!r}" if group else "who is in no group"
 
 
 def _whats(bad: Iterable[SignedRRset]) -> str:
@@ -129,7 +128,7 @@ def parents_keys(zone: Zone, zone_state: ZoneState, signing: Iterable[AddressCop
             continue
         records = offered[0].contents[wanted].rdata
         left_out = [
-            _named(group)
+            named_group(group)
             for group, peers in groups.items()
             if _breaks(zone, type_, records, majority(zone, peers, keys).rdata, _of_keys(peers, held), tries)
         ]

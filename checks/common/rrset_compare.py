@@ -14,6 +14,7 @@ from datetime import datetime
 from checks.common.serial import behind, newest
 from checks.common.text import enumerated, truncate
 from checks.model import Address, Inconclusive, Observation, Outcome, Query, Server, Shape, WantedRecord, Zone, ZonePoll
+from checks.model.wanted import is_named
 from checks.zone_state.model import SerialGroup, ZoneState
 from checks.zone_state.update import address_state_of, lag, serial_group_of
 
@@ -240,7 +241,9 @@ def late(zone: Zone, zone_state: ZoneState, copy: AddressCopy, now: datetime) ->
 def differences(
     zone: Zone, zone_state: ZoneState, every: list[AddressCopy], wanted: WantedRecord, now: datetime
 ) -> Iterator[Difference | Inconclusive]:
-    """Addresses that have another content than their group's usual one, and groups that differ from the first."""
+    """Addresses that have another content than their group's usual one, and groups that differ from the first and must
+    not.
+    """
     subject = str(wanted)
     lead = reference_copies(zone, zone_state, every, wanted)
     first: RRsetContent | None = None
@@ -261,7 +264,7 @@ def differences(
                 yield from _against(zone, zone_state, copy, peers, mine, wanted, now)
         if first is None:
             first, leading = mine, peers
-        elif mine.same != first.same:
+        elif mine.same != first.same and not is_named(wanted, zone.name, zone.ignored_between_groups):
             yield from _across(zone, zone_state, leading, first, peers, wanted, now)
 
 
@@ -310,7 +313,7 @@ def _across(
     signs = signing is not None and (of, peers[0].server.group) == (signing[0].group, signing[1].group)
     fresh = _fresh(zone, zone_state, leading[0], now) or (not signs and _fresh(zone, zone_state, peers[0], now))
     led = [copy for copy in peers if copy.server.name == zone.signer] if signs else []
-    said = f"{zone.primary}, whose zone it signs, has" if led else f"group {of!r} has"
+    said = f"{zone.primary}, whose zone it signs, has" if led else f"{named_group(of)} has"
     for copy in led or peers:
         own = copy.contents[wanted]
         if own.same == first.same:
@@ -321,6 +324,11 @@ def _across(
         else:
             text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, {said} {first}"
             yield Difference(copy, same_serial=False, text=text)
+
+
+def named_group(group: str) -> str:
+    """The serial group, as the subject of a sentence."""
+    return f"group {group!r}" if group else "who is in no group"
 
 
 def _fresh(zone: Zone, zone_state: ZoneState, copy: AddressCopy, now: datetime) -> bool:

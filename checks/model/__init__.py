@@ -91,6 +91,8 @@ class Zone:
     """Nobody has said which ``records`` to compare: DEFAULT_RECORDS are."""
     content: bool = False
     """Its servers are compared as a whole."""
+    ignored_between_groups: tuple[str, ...] = ()
+    """Records that may differ between serial groups, as patterns (``checks.model.wanted.is_named``)."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -122,7 +124,7 @@ class Zone:
         records = relativise_records(self.records, self.name)
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
-            self.cadence, self.severity, self.signer, self.default_records, self.content,
+            self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -130,7 +132,7 @@ class Zone:
         records = absolutise_records(self.records, name)
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
-            self.cadence, self.severity, self.signer, self.default_records, self.content,
+            self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
         )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What is wanted of a zone: records, and who may transfer it."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -55,6 +56,19 @@ class TransferRule:
     whole: bool = False
     """Permission is read off the first record that is not the zone's SOA; `true` pulls the zone to its end, to see that
     it arrives and that BIND, Knot, NSD and PowerDNS, as secondaries, would take it: its records are read, not kept."""
+
+
+def is_named(record: WantedRecord, zone: str, patterns: tuple[str, ...]) -> bool:
+    """Whether one of the patterns is for the record: each is a name, as seen from the zone ("@" is the zone itself) or
+    whole without final dot, and a type. "*" stands for anything in the name, and for any type.
+    """
+    names = (relative(record.name, zone) or "@", record.name.removesuffix("."))
+    for pattern in patterns:
+        owner, type_ = pattern.split(" ")
+        form = re.compile(".*".join(map(re.escape, owner.split("*"))), re.DOTALL)
+        if type_ in ("*", record.type) and any(map(form.fullmatch, names)):
+            return True
+    return False
 
 
 def relativise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:

@@ -207,17 +207,22 @@ class ZoneEntry:
         default=(), metadata={"unset": "as in `[severity]`", "example": 'severity = { serial-late = "critical" }'}
     )
     """How severe single codes are for this zone; all others are as `[severity]` says."""
-
     content: bool = False
     """Compare the whole zone on all servers that allow the transfer, by the check `content`, with the keys that
     `transfer` names. See [Whole zones](#whole-zones)."""
+    ignored_between_groups: tuple[str, ...] = field(
+        default=(),
+        metadata={"key": "ignore_between_groups", "example": 'ignore_between_groups = ["_acme-challenge*", "@ NS"]'},
+    )
+    """Records that may differ between serial groups (providers), and are compared within each alone: a name, or a name
+    and a type, `"*"` for any. See [Several providers](#several-providers)."""
 
     def without_name(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
         records = None if self.records is None else relativise_records(self.records, self.name)
         return ZoneEntry(
             "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
-            self.cadence, self.severity, self.content,
+            self.cadence, self.severity, self.content, self.ignored_between_groups,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
@@ -225,7 +230,7 @@ class ZoneEntry:
         records = None if self.records is None else absolutise_records(self.records, name)
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
-            self.cadence, self.severity, self.content,
+            self.cadence, self.severity, self.content, self.ignored_between_groups,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
@@ -236,6 +241,7 @@ class ZoneEntry:
             self.name, servers, self.primary, self.max_lag, self.records or (), self.transfers, self.ignored,
             discovered=not self.servers, cadence=self.cadence, severity=self.severity, signer=self.signer,
             default_records=self.records is None, content=self.content,
+            ignored_between_groups=self.ignored_between_groups,
         )  # fmt: skip
 
 

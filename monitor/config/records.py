@@ -16,6 +16,10 @@ _COMMON = (
 )
 
 
+ANY = "*"
+"""Any name, or any type."""
+
+
 def spelled(value: object) -> object:
     """The short form "www A" as the table it stands for; anything else as it is. Raises InvalidValue."""
     if not isinstance(value, str):
@@ -53,6 +57,21 @@ def owner(text: str, zone: str) -> str:
         return names.parse_name(name + zone)
     except names.BadName as error:
         raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None
+
+
+def pattern(text: str) -> str:
+    """Records of a zone, as ``checks.model.wanted.is_named`` has them. Raises InvalidValue."""
+    words = text.split()
+    if len(words) not in (1, 2):
+        hint = 'write for example "_acme-challenge*" or "@ NS"'
+        raise InvalidValue(f"{quoted(text)} is neither a name nor a name and a type", hint)
+    name, type_ = words[0], words[1] if len(words) == 2 else ANY
+    if len(words) == 1 and name in _COMMON:
+        raise InvalidValue(f"{quoted(text)} is a type", f'write "* {name}" for that type at any name, or "{name} *"')
+    if type_.upper() == "SOA":
+        raise InvalidValue("the SOA is never compared between groups")
+    plain = name if name in ("@", ANY) else domain_name(name).removesuffix(".")
+    return f"{plain} {type_ if type_ == ANY else rdata_type(type_)}"
 
 
 def rdata(rdtype: str, text: str, zone: str) -> str:

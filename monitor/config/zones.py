@@ -74,6 +74,9 @@ def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, reference
         transfers=_transfers(problems, path, table, servers, references),
         ignored=tuple(dict.fromkeys((*references.ignored, *_ignored(problems, path, table, servers)))),
         cadence=tuple(sorted({**_of_default_records(table, references), **own}.items())),
+        ignored_between_groups=tuple(
+            problems.each((*path, "ignore_between_groups"), table.ignore_between_groups, records.pattern)
+        ),
         severity=tuple(sorted(severities_of_zones(problems, (*path, "severity"), table.severity).items())),
     )
     if entry is not None and entry.cadence:

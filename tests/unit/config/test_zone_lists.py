@@ -74,6 +74,14 @@ def test_a_column_is_an_option_and_what_is_empty_is_that_of_the_list(tmp_path: P
     assert "192.0.2.7" in config.servers
 
 
+def test_records_that_may_differ_between_groups_are_as_seen_from_each_zone(tmp_path: Path) -> None:
+    rows = 'name,ignore_between_groups\na.example,"_ACME-challenge*; @ ns"\nb.example,\n'
+    config = read(tmp_path, a_list("a.csv", 'ignore_between_groups = ["* caa", "bücher A"]\n'), a_csv=rows)
+    a, b = config.zones.values()
+    assert a.ignored_between_groups == ("_acme-challenge* *", "@ NS")
+    assert b.ignored_between_groups == ("* CAA", "xn--bcher-kva A")
+
+
 def test_json_lines_have_all_keys_of_a_zone(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"name": "a.example"},

@@ -10,7 +10,7 @@ from checks.common.text import format_duration, instant, one_line, plural, trunc
 from checks.common.versions import newer_than
 from checks.model import Finding, Inconclusive, Soa, Zone, ZonePoll
 from checks.model.finding_type import FindingType, Severity
-from checks.zone_state.identities import is_another, leaves_after
+from checks.zone_state.identities import MISSED_LOOKS, is_another, leaves_after
 from checks.zone_state.model import AddressState, IdentityState, SerialGroup
 
 LATE = FindingType(
@@ -27,9 +27,6 @@ STUCK = FindingType(
 
 MAX_NSID = 64
 """Characters of an NSID that are told."""
-
-TOLD_UNSEEN = 4
-"""Answers of others after which it is told how long a machine has not been seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ def late_machines(address_state: AddressState, serial_group: SerialGroup) -> Ite
             continue
         late = lateness_of(serial_group, reference, one.serial, one.since, one.seen)
         last = f"; last seen at {instant(one.seen)}"
-        if one.unseen >= TOLD_UNSEEN:
+        if one.unseen >= MISSED_LOOKS:
             last += f", {one.unseen} answers of others ago, and taken for gone after {leaves_after(one, identities)}"
         who = machine_text(one, identities)
         yield LateMachine(one, sure, Lateness(late.lag, late.missed, late.steady, late.text, who, last))

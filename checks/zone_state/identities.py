@@ -30,6 +30,9 @@ MAX_IDENTITIES = 8
 UNNAMED_LOOKS, NAMED_LOOKS = 40, 120
 """Answers of others, in a row, after which a machine is taken for gone, if ``patience`` is over, too."""
 
+MISSED_LOOKS = 4
+"""Answers of others, in a row, after which a machine may be gone."""
+
 RETURNS = 2
 """A version that the address came back to so often after a newer one is that of another machine."""
 
@@ -65,6 +68,18 @@ def alternates(identities: Sequence[IdentityState]) -> bool:
     """Whether who answered last is known to be another than shows a newer version, and that was seen after it."""
     one = answered_by(identities) if identities else None
     return one is not None and one.returns >= RETURNS and is_another(one, identities)
+
+
+def unsettled(identities: Sequence[IdentityState]) -> bool:
+    """Whether the next answers tell more than that all is as it was: whether a version is another machine's, whether a
+    machine that was not seen for some time is gone, and what those do that have not answered since the monitor started.
+    """
+    return any(
+        one.seen is None
+        or MISSED_LOOKS <= one.unseen < leaves_after(one, identities)
+        or (not is_another(one, identities) and any(newer(other.serial, one.serial) for other in identities))
+        for one in identities
+    )
 
 
 def diverged(identities: tuple[IdentityState, ...], at: datetime, soa: Soa | None) -> tuple[IdentityState, ...]:

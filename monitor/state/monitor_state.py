@@ -16,6 +16,7 @@ from monitor.state.awaited_notifies import AwaitedNotifies
 from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns
 from monitor.state.first_results import FirstResults
 from monitor.state.followed_changes import FollowedChanges
+from monitor.state.identity_looks import IdentityLooks
 from monitor.state.notifies import Notifies
 from monitor.state.octets import octet_of
 from monitor.state.ports import Recreated, StoredState
@@ -59,6 +60,7 @@ class MonitorState:
     awaited_notifies: AwaitedNotifies = field(default_factory=AwaitedNotifies)
     first_results: FirstResults = field(default_factory=FirstResults)
     followed_changes: FollowedChanges = field(default_factory=FollowedChanges)
+    identity_looks: IdentityLooks = field(default_factory=IdentityLooks)
     record_memories: RecordMemories = field(default_factory=RecordMemories)
     recreated: Recreated | None = None
     """When the database had to be made anew last."""

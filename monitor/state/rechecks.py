@@ -77,13 +77,18 @@ class Rechecks:
 def follow_change(
     state: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll, zone_state: ZoneState
 ) -> None:
-    """While a new version is on its way its zone is looked at more often than its cadence has it."""
-    look, followed = (poll.check, poll.zone), state.followed_changes
-    if poll.zone in followed:
+    """While a new version is on its way, or it is open who answers with what, a zone is looked at more often than its
+    cadence has it.
+    """
+    look, followed, identity_looks = (poll.check, poll.zone), state.followed_changes, state.identity_looks
+    if poll.zone in followed or poll.zone in identity_looks:
         pending.rechecks.setdefault(look, None)
-    when = followed.next_look(poll.zone, moving_since(zone, zone_state), poll.at, poll.cadence)
-    if when is not None:
-        pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
+    for when in (
+        followed.next_look(poll.zone, moving_since(zone, zone_state), poll.at, poll.cadence),
+        identity_looks.next_look(poll.zone, zone_state, poll.at, poll.cadence),
+    ):
+        if when is not None:
+            pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
 
 
 def remember_records(state: MonitorState, pending: PendingCommit, result: CheckResult, cadence: timedelta) -> None:

@@ -13,7 +13,7 @@ import pytest
 from checks.common.lateness import identity_text
 from checks.evaluation import run_check
 from checks.soa_serial import SoaSerial
-from checks.zone_state.identities import MAX_IDENTITIES, NAMED_LOOKS, UNNAMED_LOOKS
+from checks.zone_state.identities import MAX_IDENTITIES, NAMED_LOOKS, UNNAMED_LOOKS, unsettled
 from checks.zone_state.model import AddressState, IdentityState, ZoneState
 from checks.zone_state.update import arrivals, moving_since, update_zone_state
 from tests.support.observations import MINUTE, NOON, LookResult, checked_at, story, zone
@@ -82,6 +82,15 @@ def test_which_machine_serves_what_is_known_while_they_differ() -> None:
     assert known[2] == [("a", 11), ("b", 10)]
     assert known[5] == [("a", 11), ("b", 10), ("c", 11)]
     assert known[0] == known[1] == known[6] == known[7] == [], "they agree, and nobody need be remembered"
+
+
+def test_it_is_open_who_answers_with_what_until_it_is_known_and_while_somebody_is_missed() -> None:
+    def open_at_each(text: str) -> list[bool]:
+        pages = story(PAIR, {"ns1": " ".join(["11"] * len(text.split())), "ns2": text})
+        return [unsettled(address_state(page).identities) for page in pages]
+
+    assert open_at_each("11 10 11 10 11") == [False, False, True, False, False]
+    assert open_at_each("11@a 10@b 11@a 11@a 11@a 11@a 10@b") == [*[False] * 5, True, False]
 
 
 def test_a_machine_that_is_stuck_beside_one_that_is_not() -> None:

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "demo": "Break two nameservers and see what is noticed.",
         "check": "Look at a zone on all its nameservers, now.",
         "wait": "Wait until all nameservers of a zone have a change.",
+        "import": "Write a configuration of what servers say.",
         "check-config": "Say what a configuration means, or what is wrong with it.",
         "explain": "Say what a code means, or how a zone stands and why.",
         "notify-test": "Send a specimen to a receiver.",
@@ -35,8 +36,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 """Command → what it is for. Its module beside this one is imported when it is needed, and not for --help."""
 
-MODULES: Mapping[str, str] = MappingProxyType({"notify-test": "send_test"})
-"""Command → its module, where that has another name: ``notify_test`` would be taken for a test."""
+MODULES: Mapping[str, str] = MappingProxyType({"notify-test": "send_test", "import": "import_zones"})
+"""Command → its module, where that has another name: ``notify_test`` would be taken for a test, and ``import`` is a
+word of Python."""
 
 EPILOG = "Exit status: 0 fine, 1 a problem was found, 2 wrong usage, 78 wrong configuration."
 INTERRUPTED = 130

@@ -1,0 +1,1 @@
+"""soawatch import: asks servers that a person names, and writes a configuration of what they say."""

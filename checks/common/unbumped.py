@@ -4,7 +4,7 @@ What is remembered (``checks.model.remembered``) is what all addresses of the la
 they last agreed, as one number with their serial. Where they differ later, on that same serial, those who still have it
 have not changed, so the others have. A record *varies* where an address gives different values, or TTLs that run down,
 on one serial: at one poll (it is asked three times for what is not the same everywhere), or from look to look at two
-addresses, or at one again and again.
+addresses, or at one again and again; or where servers answer by who asks, one thing over IPv4 and another over IPv6.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 from checks.common.rrset_compare import AddressCopy
 from checks.common.text import enumerated
-from checks.model import Finding, Inconclusive, WantedRecord, Zone
+from checks.model import Family, Finding, Inconclusive, WantedRecord, Zone
 from checks.model.finding_type import RECORDS, FindingType, Severity
 from checks.model.remembered import MANY, LastLook, RememberedRecords, Varying
 
@@ -87,10 +87,25 @@ def _vary(
     unequal = [one.unequal for one in now]
     return (
         any(not copy.contents[record].steady for copy in mine)
+        or _by_asker(mine, record)
         or any(_runs_down(known.get((one.server, one.address, one.record)), one) for one in now)
         or sum(times >= 2 for times in unequal) >= 2
         or any(times >= 3 for times in unequal)
     )
+
+
+def _by_asker(mine: Iterable[AddressCopy], record: WantedRecord) -> bool:
+    """Whether all give one content over IPv4 and another over IPv6, and several of them answer over both: over each we
+    are somebody else to them. Not where a group is on several serials, of which that may come.
+    """
+    copies = list(mine)
+    v4, v6 = ([copy for copy in copies if copy.address.family is family] for family in Family)
+    contents = [{copy.contents[record].same for copy in some} for some in (v4, v6)]
+    if [len(found) for found in contents] != [1, 1] or contents[0] == contents[1]:
+        return False
+    both = {copy.server.name for copy in v4} & {copy.server.name for copy in v6}
+    serials = Counter(group for group, _ in {(copy.server.group, copy.serial) for copy in copies})
+    return len(both) > 1 and max(serials.values()) == 1
 
 
 def _runs_down(last: LastLook | None, one: LastLook) -> bool:

@@ -1,5 +1,6 @@
 """Records are the same when they are, however four servers write them, and different when they are not."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from monitor.probe.message.canonical import canonical, ordered
 from monitor.probe.types import Prober
 from tests.integration.nameservers.world import Watch, ask, codes
 from tests.support.lab.model import Content
+from tests.support.lab.orders import order
 from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
 from tests.support.lab.waiting import until
@@ -205,3 +207,22 @@ async def test_an_alias_is_the_same_whatever_becomes_of_its_target_and_another_o
         result = await watch.look("records")
         assert codes(result) == {lab.servers[0].name: {"serial-unbumped"}}
         assert "A is a CNAME to elsewhere.far.test. (was a CNAME to gone.far.test.)" in result.findings[0].text
+
+
+async def test_answers_by_the_address_that_asks_are_no_difference(probe: Prober) -> None:
+    """As by location: over IPv4 and over IPv6 the monitor is somebody else. Nobody has chosen the record."""
+    async with Lab() as lab:
+        content = Content("where.test.", serial=10, records=ALIASES[:2])
+        one, two = (lab.primary("powerdns", content, name=name) for name in ("one", "two"))
+        await lab.started()
+        lua = """A ";if who:isIPv4() then return '192.0.2.4' else return '192.0.2.6' end\""""
+        for server in (one, two):
+            order(server, f"pdnsutil add-record where.test www LUA 60 {shlex.quote(lua)}")
+            server.wait_for("www.where.test.", "A", "192.0.2.4")
+        servers = tuple(Watched(server.name, server.setup.addresses) for server in (one, two))
+        watch = Watch(probe, Zone("where.test.", servers, ignored=("*",), default_records=True))
+        await watch.look("soa-serial")
+        for _ in range(3):
+            assert codes(await watch.look("records")) == {}
+        given = {seen.answer.rdata for seen in watch.seen if seen.answer is not None and seen.query.qtype == "A"}
+        assert given == {("192.0.2.4",), ("192.0.2.6",)}

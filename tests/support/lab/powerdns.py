@@ -29,6 +29,7 @@ secondary=yes
 xfr-cycle-interval=1
 only-notify=
 allow-axfr-ips=
+enable-lua-records=yes
 security-poll-suffix=
 cache-ttl=0
 query-cache-ttl=0

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from checks.common.rrset_compare import copies
-from checks.model import Health, Observation, Shape, WantedRecord, Zone, ZonePoll
+from checks.evaluation import run_check
+from checks.model import Family, Health, Observation, Server, Shape, WantedRecord, Zone, ZonePoll
 from checks.model.wanted import DEFAULT_RECORDS
 from checks.records import NEW, Records, compared_records
+from checks.zone_state.model import ZoneState
 from tests.support.observations import gather, has, query, seen, server, zone
-from tests.support.record_looks import in_columns, looked, said
+from tests.support.record_looks import in_columns, looked, poll_of, said
 from tests.support.record_observations import NOW
 
 PAIR = zone(default_records=True)
@@ -42,6 +44,41 @@ STORIES: list[tuple[str, Zone, dict[str, str], list[str]]] = [
 @pytest.mark.parametrize(("title", "where", "gives", "expected"), STORIES, ids=[title for title, *_ in STORIES])
 def test_story(title: str, where: Zone, gives: dict[str, str], expected: list[str]) -> None:
     assert [said(result) for result in looked(where, in_columns(gives))] == expected
+
+
+def dual(*numbers: int, group: str = "") -> list[Server]:
+    return [server(f"ns{one}", f"192.0.2.{one}", f"2001:db8::{one}", group=group) for one in numbers]
+
+
+BY_FAMILY: list[tuple[str, list[Server | str], dict[str, str], str]] = [
+    # title, servers, what each gives over IPv6, what is said at the second look; over IPv4 all give a
+    ("by who asks", dual(1, 2), {"ns1": "10 b", "ns2": "10 b"}, ""),
+    ("not at one of them", dual(1, 2), {"ns1": "10 a", "ns2": "10 b"}, "content-differs ns2"),
+    ("another at each", dual(1, 2), {"ns1": "10 c", "ns2": "10 b"}, "content-differs ns1 content-differs ns2"),
+    ("one server alone has both", [*dual(1), "ns2"], {"ns1": "10 b"}, "content-differs ns1"),
+    ("two providers", [*dual(1, group="a"), *dual(2, group="b")], {"ns1": "10 b", "ns2": "10 b"}, ""),
+    ("one is on another serial there", dual(1, 2), {"ns1": "10 b", "ns2": "11 b"}, "?"),
+]
+
+
+@pytest.mark.parametrize(("title", "servers", "over_ipv6", "said_then"), BY_FAMILY, ids=[row[0] for row in BY_FAMILY])
+def test_who_answers_by_who_asks_gives_all_the_same_over_one_family(
+    title: str, servers: list[Server | str], over_ipv6: dict[str, str], said_then: str
+) -> None:
+    where = zone(*servers, primary=None, default_records=True)
+    names = [one.name for one in where.servers]
+    first, second = (poll_of(where, dict.fromkeys(names, "10 a"), NOW), poll_of(where, over_ipv6, NOW))
+    over = {True: first.seen, False: second.seen}
+    seen_both = tuple(
+        one for v4, every in over.items() for one in every if (one.query.address.family is Family.IPV4) is v4
+    )
+    remembered = None
+    for number in range(2):
+        at = NOW + number * timedelta(minutes=1)
+        poll = replace(first, at=at, seen=seen_both, remembered=remembered)
+        result = run_check(Records(), where, poll, ZoneState(where.name))
+        remembered = result.remembered
+    assert said(result) == said_then
 
 
 def test_what_is_new_is_unsure_and_is_to_be_looked_at_again_soon() -> None:

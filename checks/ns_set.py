@@ -42,12 +42,16 @@ NS_DIFFERS = FindingType(
 UNRESOLVABLE = FindingType(
     "ns-unresolvable", Severity.WARNING, "A nameserver's name in the NS set has no address", any_server=True
 )
+ALIAS = FindingType("ns-alias", Severity.WARNING, "A nameserver's name in the NS set is an alias", any_server=True)
 UNWATCHED = FindingType(
     "unwatched-server", Severity.WARNING, "A nameserver of the NS set is not watched", any_server=True
 )
-FINDINGS = (UNBUMPED, NS_DIFFERS, UNRESOLVABLE, UNWATCHED)
+FINDINGS = (UNBUMPED, NS_DIFFERS, UNRESOLVABLE, ALIAS, UNWATCHED)
 
 ANY_NAME = "*"
+
+ALIAS_SUBJECT = "CNAME"
+"""Of what is said of whether a name is an alias."""
 
 ALONE = "fewer than two addresses answer, so there is nothing to compare"
 
@@ -57,12 +61,13 @@ class Resolution:
     """What a host name resolves to: its ``addresses``, or the ``reason`` why it has none.
 
     ``certain``: the resolver said so, and not that it does not know; or it has not known for long what it knows of
-    others.
+    others. ``alias``: it is a CNAME for that name, without final dot.
     """
 
     addresses: tuple[str, ...] = ()
     reason: str = ""
     certain: bool = True
+    alias: str = ""
 
 
 _NOTHING: Mapping[str, Resolution] = MappingProxyType({})
@@ -85,6 +90,7 @@ class NsSet:
     ns-set-differs    an address has another NS RRset than its peers
     ns-unresolvable   a name in the NS set does not exist or has no address, or has not resolved for an hour
                       though others have
+    ns-alias          a name in the NS set is a CNAME (RFC 2181 section 10.3), as far as names have to be resolved
     unwatched-server  a name in the NS set is none of the zone's servers. Not where these come from the NS set
     ================  ==========================================================================================
     """
@@ -132,6 +138,7 @@ class NsSet:
             compared = _compared(zone, poll, zone_state, every)
             yield from (one for one in compared if edit is None or not edit.explains(one, wanted))
         yield from self._named(zone, given)
+        yield from self._aliases(zone, given)
 
     def _lost(self, zone: Zone) -> Iterator[tuple[Server, Resolution]]:
         """The zone's own servers whose names lead nowhere."""
@@ -158,6 +165,18 @@ class NsSet:
                 yield Inconclusive(name, reason="whether it is watched under another name is not known")
             else:
                 yield _unwatched(name, found)
+
+    def _aliases(self, zone: Zone, given: frozenset[str]) -> Iterator[Finding | Inconclusive]:
+        """Names that were not asked for, since a server is called so, are nobody's."""
+        if ANY_NAME in zone.ignored:
+            return
+        for name in sorted(given.difference(zone.ignored).intersection(self.names)):
+            found = self.names[name]
+            if found.alias:
+                text = f"{name} is a nameserver of the zone, but an alias (CNAME) for {found.alias}"
+                yield Finding(ALIAS.code, text, name, subject=ALIAS_SUBJECT)
+            elif not found.certain:
+                yield Inconclusive(name, subject=ALIAS_SUBJECT, reason=found.reason)
 
     def _addresses(self, name: str) -> tuple[str, ...]:
         found = self.names.get(name)
@@ -235,7 +254,8 @@ def _unresolvable(name: str, found: Resolution) -> Finding:
 
 def _unwatched(name: str, found: Resolution) -> Finding:
     where = f" ({enumerated(found.addresses)})" if found.addresses else f" ({found.reason})"
-    return Finding(UNWATCHED.code, f"{name}{where} is in the NS set, but not among the servers watched", name)
+    text = f"{name}{where} is in the NS set, but not among the servers watched"
+    return Finding(UNWATCHED.code, f'{text}; add "{name}" to servers, or to ignore_servers', name)
 
 
 def _apex(zone: Zone) -> WantedRecord:

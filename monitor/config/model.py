@@ -194,9 +194,9 @@ class ZoneEntry:
     )
     """Who may transfer the zone, see below."""
     ignored: tuple[str, ...] = field(default=(), metadata={"key": "ignore_servers"})
-    """Full names in the NS set that are not to be watched, and so are not told of as `unwatched-server` or
-    `ns-unresolvable`; `"*"`: none that is not among `servers`. At the top of the file, before the first table, it holds
-    for every zone."""
+    """Full names in the NS set that are not to be watched, and so are not told of as `unwatched-server`,
+    `ns-unresolvable` or `ns-alias`; `"*"`: none that is not among `servers`. At the top of the file, before the first
+    table, it holds for every zone."""
     cadence: Cadences = field(
         default=(),
         metadata={"unset": "as in `[cadence]`", "example": 'cadence = { records = "1h", reachable = "off" }'},

@@ -200,8 +200,11 @@ class _Resolver:
         pair = ((host, "A"), (host, "AAAA"))
         found = tuple(dict.fromkeys(text for question in pair for text in self._usable(question)))[:MAX_ADDRESSES]
         failure = next((self.failures[question] for question in pair if question in self.failures), "")
-        if found or not failure:
-            return Resolution(found, "" if found else self._why_none(pair))
+        if found:
+            alias = next((self.lookups.aliases[one] for one in pair if one in self.lookups.aliases), "")
+            return Resolution(found, alias=alias.removesuffix("."))
+        if not failure:
+            return Resolution(reason=self._why_none(pair))
         since = self.failing[host] = self._failed_before.get(host, self.now)
         old = tuple(text for question in pair if question in self.cached for text in self.cached[question].values)
         if self.answers and self.now - since >= FAILURE_TOLERANCE:

@@ -31,13 +31,15 @@ class Lookups:
     """Questions to the resolver, each put once: what it answered, and why it did not.
 
     ``answers`` has an entry, be it empty, for what the resolver knows; ``missing`` are those whose name does not exist
-    (NXDOMAIN). ``failures`` says why nothing is known of the others.
+    (NXDOMAIN). ``aliases`` says which are a CNAME, and for what, with final dot. ``failures`` says why nothing is known
+    of the others.
     """
 
     def __init__(self, settings: Resolver) -> None:
         self.settings = settings
         self.answers: dict[NameQuestion, tuple[str, ...]] = {}
         self.missing: set[NameQuestion] = set()
+        self.aliases: dict[NameQuestion, str] = {}
         self.failures: dict[NameQuestion, str] = {}
         self.unasked = 0
         self._silent = 0
@@ -87,6 +89,8 @@ class Lookups:
         else:
             self._silent = 0
             self.answers[question] = _values(answer)
+            if answer.canonical_name != answer.qname:
+                self.aliases[question] = answer.canonical_name.canonicalize().to_text()
 
 
 def _resolver(settings: Resolver) -> "StubResolver":

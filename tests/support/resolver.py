@@ -46,6 +46,11 @@ class FakeResolver(asyncio.DatagramProtocol):
         response.flags |= dns.flags.RA
         if name in self.servfail:
             response.set_rcode(dns.rcode.SERVFAIL)
+        elif (name, "CNAME") in self.data:
+            (target,) = self.data[name, "CNAME"]
+            response.answer.append(dns.rrset.from_text(name, 300, "IN", "CNAME", target))
+            if (target, rdtype) in self.data:
+                response.answer.append(dns.rrset.from_text(target, 300, "IN", rdtype, *self.data[target, rdtype]))
         elif (name, rdtype) in self.data:
             response.answer.append(dns.rrset.from_text(name, 300, "IN", rdtype, *self.data[name, rdtype]))
         elif name not in {known for known, _ in self.data}:

@@ -67,7 +67,7 @@ def test_an_edit_without_a_new_serial_and_what_comes_of_it_are_one_trouble_of_th
     assert set(causes([alert(A, code, server) for code, server in codes]).values()) == {f"zone {A}"}
 
 
-@pytest.mark.parametrize("code", ["unwatched-server", "ns-unresolvable"])
+@pytest.mark.parametrize("code", ["unwatched-server", "ns-unresolvable", "ns-alias"])
 def test_a_name_in_many_ns_sets_is_one_cause_though_no_zone_is_watched_there(code: str) -> None:
     alerts = [alert(name, code, "ns9.example.net") for name in (A, B, C)]
     assert set(causes(alerts).values()) == {"server ns9.example.net"}

@@ -20,6 +20,7 @@ BARE = Resolution(reason="it has no address")
 FAILS = Resolution(reason="the resolver says SERVFAIL", certain=False)
 LATE = Resolution(("192.0.2.1",), reason="the resolver does not answer", certain=False)
 ELSEWHERE = Resolution(("203.0.113.9",))
+ALIASED = Resolution(("192.0.2.2",), alias="host.example.net")
 AT_NS1, AT_NS2 = Resolution(("192.0.2.1",)), Resolution(("2001:db8::9", "192.0.2.2"))
 
 ONE = zone("ns1")
@@ -64,6 +65,15 @@ ROWS: list[tuple[str, Zone, str, dict[str, Resolution], set[str]]] = [
      {"ns3.example.com": ELSEWHERE}, set()),
     ("a found set has grown by what does not exist", FOUND, f"{BOTH}+192.0.2.3.",
      {"192.0.2.3": GONE}, {"ns-unresolvable 192.0.2.3"}),
+    ("of a found NS set one is an alias", FOUND, BOTH, {"ns2.example.com": ALIASED}, {"ns-alias ns2.example.com"}),
+    ("one that is not listed is an alias", ONE, BOTH, {"ns2.example.com": replace(ALIASED, addresses=("203.0.113.9",))},
+     {"ns-alias ns2.example.com", *MISSING}),
+    ("an alias for one that is listed", OTHER, BOTH, {"ns1.example.com": AT_NS1, "ns2.example.com": ALIASED},
+     {"ns-alias ns2.example.com"}),
+    ("an alias is to be ignored", IGNORING, BOTH, {"ns2.example.com": ALIASED}, set()),
+    ("all aliases are", replace(ONE, ignored=("*",)), BOTH, {"ns2.example.com": ALIASED}, set()),
+    ("a server that is in no NS set may be one", zone(server("ns1"), server("ns2", "192.0.2.2")), BOTH,
+     {"ns2": ALIASED}, set()),
     ("a listed host does not exist", PAIR, BOTH, {"ns2": GONE}, {"ns-unresolvable ns2"}),
 ]  # fmt: skip
 
@@ -97,13 +107,25 @@ def test_row(title: str, where: Zone, text: str, names: dict[str, Resolution], e
 def test_the_words() -> None:
     names = {"ns2.example.com": ELSEWHERE}
     (found,) = run_check(NsSet(names=names), ONE, reading(ONE, BOTH), ZoneState(ONE.name)).findings
-    assert found.text == "ns2.example.com (203.0.113.9) is in the NS set, but not among the servers watched"
+    assert found.text == (
+        "ns2.example.com (203.0.113.9) is in the NS set, but not among the servers watched; "
+        'add "ns2.example.com" to servers, or to ignore_servers'
+    )
     names = {"ns2.example.com": GONE}
     (lost,) = run_check(NsSet(names=names), ONE, reading(ONE, BOTH), ZoneState(ONE.name)).findings
     assert lost.text == "ns2.example.com is a nameserver of the zone, but there is no such name"
     given = reading(ONE, "ns1.example.com.+.")
     (root,) = run_check(NsSet(names={".": BARE}), ONE, given, ZoneState(ONE.name)).findings
     assert (root.server, root.text) == (".", ". is a nameserver of the zone, but it has no address")
+
+
+def test_an_alias_that_cannot_be_looked_up_now_stays_one() -> None:
+    (alias,) = run_check(
+        NsSet(names={"ns2.example.com": ALIASED}), FOUND, reading(FOUND, BOTH), ZoneState(FOUND.name)
+    ).findings
+    assert alias.text == "ns2.example.com is a nameserver of the zone, but an alias (CNAME) for host.example.net"
+    later = run_check(NsSet(names={"ns2.example.com": LATE}), FOUND, reading(FOUND, BOTH), ZoneState(FOUND.name))
+    assert any(one.covers(alias.server, alias.address, alias.subject) for one in later.unsure)
 
 
 def test_what_is_not_known_yet_stays_as_it_was() -> None:

@@ -51,6 +51,15 @@ async def test_nxdomain_and_no_address_are_facts() -> None:
         assert await found(resolver) == Resolution(reason="it has no address of a server, but 0.0.0.0 and 224.0.0.1")
 
 
+async def test_an_alias_is_told_with_what_it_leads_to() -> None:
+    async with resolving(DATA) as resolver:
+        resolver.data["ns2.example.net.", "CNAME"] = ["Host.example.org."]
+        resolver.data["Host.example.org.", "AAAA"] = ["2001:db8::7"]
+        assert await found(resolver) == Resolution(("2001:db8::7",), alias="host.example.org")
+        del resolver.data["Host.example.org.", "AAAA"]
+        assert await found(resolver) == Resolution(reason="it has no address")
+
+
 async def test_a_fact_is_one_at_once_though_the_old_addresses_are_asked_on() -> None:
     async with resolving(DATA) as resolver:
         here = config(resolver, ZoneEntry("example.com."))

@@ -247,7 +247,8 @@ def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unkno
 
 
 @pytest.mark.parametrize(
-    ("code", "stays"), [("unwatched-server", True), ("ns-unresolvable", True), ("serial-late", False)]
+    ("code", "stays"),
+    [("unwatched-server", True), ("ns-unresolvable", True), ("ns-alias", True), ("serial-late", False)],
 )
 def test_what_is_said_of_a_server_that_is_none_of_the_zones_outlives_a_new_plan(code: str, *, stays: bool) -> None:
     key = AlertKey("example.com.", "ns-set" if stays else "soa-serial", code, "ns9.example.net")

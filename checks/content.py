@@ -9,18 +9,16 @@ from typing import ClassVar
 from checks.base import StandingQuestion
 from checks.common.content_finding import CONTENT_DIFFERS
 from checks.common.text import enumerated, plural, truncate
+from checks.common.transfers import allowing_rules, transfer_rules, why_not_given
 from checks.common.zone_difference import ZoneDifference, zone_difference
 from checks.model import (
     Address,
     CheckInconclusive,
-    Expectation,
     Finding,
     Inconclusive,
     Observation,
-    Outcome,
     Query,
     Server,
-    TransferResult,
     Transport,
     Zone,
     ZonePoll,
@@ -150,9 +148,8 @@ class Content:
 def _places(zone: Zone) -> Iterator[tuple[Server, Address, str | None]]:
     """Every address that may give the zone, and the key to ask with: all but those that must refuse it."""
     for server, address in zone.server_addresses():
-        rules = [rule for rule in zone.transfers if rule.server == server.name]
-        rules += [rule for rule in zone.transfers if rule.server == "*"]
-        allowed = [rule for rule in rules if rule.expect is Expectation.ALLOWED]
+        rules = transfer_rules(zone.transfers, server.name)
+        allowed = allowing_rules(zone.transfers, server.name)
         if allowed or not any(rule.key is None for rule in rules):
             yield server, address, allowed[0].key if allowed else None
 
@@ -191,15 +188,7 @@ def _left_out(zone: Zone, seen: tuple[Observation, ...], copies: list[_Copy]) ->
     given = {copy.place for copy in copies}
     for one in seen:
         if not one.query.content and (one.server, one.address) not in given:
-            yield Inconclusive(one.server, one.address, SUBJECT, f"gives no zone: {_reason(one)}")
-
-
-def _reason(seen: Observation) -> str:
-    if seen.outcome is not Outcome.ANSWERED or seen.transfer is None:
-        return f"{seen.outcome.value}{f', {seen.detail}' if seen.detail else ''}"
-    if seen.transfer in (TransferResult.REFUSED, TransferResult.NOTAUTH):
-        return f"the transfer is refused ({seen.transfer.value.upper()})"
-    return f"{seen.transfer.value}{f', {seen.detail}' if seen.detail else ''}"
+            yield Inconclusive(one.server, one.address, SUBJECT, f"gives no zone: {why_not_given(one)}")
 
 
 def _unsure(copy: _Copy, reason: str) -> Inconclusive:

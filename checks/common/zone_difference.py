@@ -1,9 +1,12 @@
-"""What two sets of records differ in, each record a line of a zone file in canonical form."""
+"""What two zones differ in, each record a line of a zone file in canonical form."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from checks.model import Address, Soa
 from checks.model.content import GENERATED_TYPES
+
+REMOVED, ADDED = "-", "+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,58 @@ class ZoneDifference:
     def number(self) -> int:
         return len(self.removed) + len(self.added)
 
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """REMOVED or ADDED, and a record: what is at one owner together, what is gone before what came."""
+        lines = [(_owner(line), sign, line) for sign, line in self._signed()]
+        lines.sort(key=lambda each: (each[0], each[1] != REMOVED))
+        return ((sign, line) for _, sign, line in lines)
+
+    def _signed(self) -> Iterator[tuple[str, str]]:
+        yield from ((REMOVED, line) for line in self.removed)
+        yield from ((ADDED, line) for line in self.added)
+
+    def __add__(self, other: "ZoneDifference") -> "ZoneDifference":
+        """Of two parts of the same zones together."""
+        removed, added = (*self.removed, *other.removed), (*self.added, *other.added)
+        return ZoneDifference(tuple(sorted(removed, key=zone_place)), tuple(sorted(added, key=zone_place)))
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedZone:
+    """One of the two zones: where it is from, its SOA and how many records it has, its SOA among them."""
+
+    server: str
+    address: Address
+    soa: Soa
+    records: int
+
+    def __str__(self) -> str:
+        at = str(self.address)
+        return self.server if self.server == at else f"{self.server} ({at})"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneComparison:
+    """What two zones differ in. ``unread``: so many of BUCKETS parts differ as well, and were not read; ``partly``:
+    some records of those that were read are missing.
+    """
+
+    zone: str
+    before: ComparedZone
+    after: ComparedZone
+    difference: ZoneDifference
+    unread: int = 0
+    partly: bool = False
+
+    @property
+    def equal(self) -> bool:
+        return not self.difference.number and self.complete
+
+    @property
+    def complete(self) -> bool:
+        """All that they differ in is known."""
+        return not self.unread and not self.partly
+
 
 def zone_difference(before: Iterable[str], after: Iterable[str], *, dnssec: bool) -> ZoneDifference:
     """From one set to the other. ``dnssec``: records of GENERATED_TYPES count."""
@@ -28,8 +83,17 @@ def zone_difference(before: Iterable[str], after: Iterable[str], *, dnssec: bool
 
 def zone_place(line: str) -> tuple[list[str], str]:
     """Sorts lines of a zone: parents before their children, an owner's records together."""
-    owner, _, record = line.partition(" ")
-    return owner.split(".")[::-1], record
+    return _owner(line), line.partition(" ")[2]
+
+
+def soa_line(zone: str, soa: Soa) -> str:
+    """A SOA as the other records of its zone are written."""
+    timers = f"{soa.serial} {soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
+    return f"{zone} {soa.ttl} IN SOA {soa.mname} {soa.rname} {timers}"
+
+
+def _owner(line: str) -> list[str]:
+    return line.partition(" ")[0].split(".")[::-1]
 
 
 def _generated(line: str) -> bool:

@@ -1,0 +1,25 @@
+"""Whole transfers of a zone: by which rules a server may be asked for one, and why it gave none."""
+
+from collections.abc import Iterable
+
+from checks.model import Expectation, Observation, Outcome, TransferResult, TransferRule
+
+
+def transfer_rules(rules: Iterable[TransferRule], server: str) -> list[TransferRule]:
+    """The rules that hold for a server: those that name it, before those for every server."""
+    known = list(rules)
+    return [rule for rule in known if rule.server == server] + [rule for rule in known if rule.server == "*"]
+
+
+def allowing_rules(rules: Iterable[TransferRule], server: str) -> list[TransferRule]:
+    """Those of them by which it must give the zone."""
+    return [rule for rule in transfer_rules(rules, server) if rule.expect is Expectation.ALLOWED]
+
+
+def why_not_given(seen: Observation) -> str:
+    """What came of a transfer in place of the zone."""
+    if seen.outcome is not Outcome.ANSWERED or seen.transfer is None:
+        return f"{seen.outcome.value}{f', {seen.detail}' if seen.detail else ''}"
+    if seen.transfer in (TransferResult.REFUSED, TransferResult.NOTAUTH):
+        return f"the transfer is refused ({seen.transfer.value.upper()})"
+    return f"{seen.transfer.value}{f', {seen.detail}' if seen.detail else ''}"

@@ -1,0 +1,1 @@
+"""Compares a whole zone on two servers, without a service."""

@@ -1,0 +1,27 @@
+"""The shape of what a zone differs in on two servers, for the API and for ``soawatch diff --json``."""
+
+from itertools import islice
+from typing import Any
+
+from checks.common.zone_difference import ADDED, REMOVED, ComparedZone, ZoneComparison
+
+
+def comparison_data(found: ZoneComparison, lines: int) -> dict[str, Any]:
+    """With ``lines`` records at most, in the order of the zone; the counts are of all that are known."""
+    told = list(islice(found.difference, lines))
+    return {
+        "zone": found.zone,
+        "is_equal": found.equal,
+        "is_complete": found.complete,
+        "before": _zone(found.before),
+        "after": _zone(found.after),
+        "removed": [line for sign, line in told if sign == REMOVED],
+        "added": [line for sign, line in told if sign == ADDED],
+        "removed_count": len(found.difference.removed),
+        "added_count": len(found.difference.added),
+        "unread_parts": found.unread,
+    }
+
+
+def _zone(one: ComparedZone) -> dict[str, Any]:
+    return {"server": one.server, "address": str(one.address), "serial": one.soa.serial, "records": one.records}

@@ -1,6 +1,7 @@
 """Two providers that sign one zone with keys of their own (RFC 8901), BIND and Knot DNS, each with secondaries."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dns.dnssec
 import dns.query
@@ -16,9 +17,11 @@ from checks.model import Server as Watched
 from monitor.probe.types import Prober
 from tests.integration.nameservers.world import Watch, codes
 from tests.support.lab.model import XFR, Content, tsig
+from tests.support.lab.orders import order
 from tests.support.lab.server import Server
 from tests.support.lab.topology import Lab
 from tests.support.lab.waiting import eventually, until
+from tests.support.speaking import say
 
 ZONE = "both.test."
 LACKS, DIFFER, PARENT = "provider-key-missing", "key-set-differs", "parent-key-missing"
@@ -125,3 +128,43 @@ async def test_each_needs_the_keys_that_the_other_signs_with(lab: Lab, probe: Pr
 
     change(second, add=(("DNSKEY", csk),), delete=offered(csk))
     assert codes(await judged(watch, lab)) == all_of(seconds, DIFFER)
+
+
+async def test_the_lines_of_the_runbook_publish_anothers_key(probe: Prober) -> None:
+    """Knot DNS and PowerDNS, set up as they are by default."""
+    with Lab() as lab:
+        knot, powerdns = (lab.server(software) for software in ("knot", "powerdns"))
+        powerdns.use_dnssec()
+        for server, serial in ((knot, 10), (powerdns, 900)):
+            server.serve(Content(ZONE, serial=serial, expire=86400), signs=True)
+        lab.start()
+        order(powerdns, f"pdnsutil secure-zone {ZONE} && pdnsutil rectify-zone {ZONE}")
+        for server in lab.servers:
+            await eventually(lambda server=server: bool(keys(server)), f"{server!r} signs")
+        servers = (Watched("knot", (knot.ipv4,), group="a"), Watched("powerdns", (powerdns.ipv4,), group="b"))
+        watch = Watch(probe, Zone(ZONE, servers, ignored=("*",), ignored_between_groups=("@ CDS", "@ CDNSKEY")))
+        assert codes(await watch.look("signatures")) == all_of({"knot", "powerdns"}, LACKS)
+
+        zsk, _ = sorted(keys(knot))
+        (csk,) = keys(powerdns)
+        (knot.room / "its.key").write_text(f"{ZONE} IN DNSKEY {csk}\n")
+        order(knot, f"keymgr {ZONE} import-pub {knot.room / 'its.key'} && knotc zone-sign {ZONE}")
+        order(powerdns, f"pdnsutil add-record {ZONE} @ DNSKEY 3600 '{zsk}' && pdnsutil increase-serial {ZONE}")
+        for server, key in ((knot, csk), (powerdns, zsk)):
+            await eventually(lambda server=server, key=key: key in keys(server), f"{server!r} has the other's key")
+        assert codes(await watch.look("signatures")) == {}
+
+
+async def test_one_look_without_a_service_tells_it_too(lab: Lab, tmp_path: Path) -> None:
+    tables = [
+        f'[servers."{one.name}"]\naddresses = ["{one.ipv4}"]\ngroup = "{"a" if number < 3 else "b"}"\n'
+        for number, one in enumerate(lab.servers)
+    ]
+    path = tmp_path / "soawatch.toml"
+    listed = ", ".join(f'"{one.name}"' for one in lab.servers)
+    path.write_text(
+        'ignore_servers = ["*"]\n' + "".join(tables) + f'[[zones]]\nname = "{ZONE}"\nservers = [{listed}]\n'
+    )
+    said = await say("check", ZONE, "-c", str(path), "--moment", "0.1")
+    assert said.status == 1, said.out + said.err
+    assert sum(f"critical {LACKS}: {one.name}" in said.out for one in lab.servers) == len(lab.servers), said.out

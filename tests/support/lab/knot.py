@@ -127,4 +127,4 @@ def reload(process: Process, room: Path) -> None:
 
 
 def orders(room: Path) -> dict[str, list[str]]:
-    return {"knotc": [program("knotc", package="knot"), "-c", str(room / "knot.conf")]}
+    return {name: [program(name, package="knot"), "-c", str(room / "knot.conf")] for name in ("knotc", "keymgr")}

@@ -19,6 +19,7 @@ launch=gsqlite3
 gsqlite3-database={room}/pdns.db
 gsqlite3-pragma-synchronous=0
 gsqlite3-dnssec={dnssec}
+direct-dnskey={dnssec}
 local-address={ipv4}:{port},[{ipv6}]:{port}
 server-id={nsid}
 socket-dir=.

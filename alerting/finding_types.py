@@ -33,12 +33,16 @@ ZONE_SOURCE_SHRUNK = FindingType(
     "zone-source-shrunk", Severity.WARNING, "A source of zones has lost too many at once, and they stay",
     scope=Scope.MONITOR, operators_only=True,
 )  # fmt: skip
+CATALOG_BROKEN = FindingType(
+    "catalog-broken", Severity.WARNING, "A catalog zone must not be processed, and its members stay as they were",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
 NOTIFY_MISSING = FindingType(
     "notify-missing", Severity.WARNING, "A primary has a new version, and no NOTIFY of it was taken here"
 )
 FINDINGS = (
     NOTIFY_MISSING, UNCHECKED, OFFLINE, DATABASE_FAILING, RECEIVER_FAILING, CONFIGURATION_REFUSED, DATABASE_RECREATED,
-    ZONE_SOURCE_FAILING, ZONE_SOURCE_SHRUNK,
+    ZONE_SOURCE_FAILING, ZONE_SOURCE_SHRUNK, CATALOG_BROKEN,
 )  # fmt: skip
 
 FINDING_TYPES: Mapping[str, FindingType] = MappingProxyType(

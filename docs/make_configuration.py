@@ -28,7 +28,7 @@ from monitor.config import secrets  # noqa: E402
 from monitor.config.durations import written  # noqa: E402
 from monitor.config.file_model import OPTIONS  # noqa: E402
 from monitor.config.keys import WrittenKey  # noqa: E402
-from monitor.config.model import SECTIONS, ServerEntry, ZoneEntry, ZoneList  # noqa: E402
+from monitor.config.model import SECTIONS, Catalog, ServerEntry, ZoneEntry, ZoneList  # noqa: E402
 from monitor.config.receivers import kinds, notifier  # noqa: E402
 from monitor.config.tables import core, descriptions, needed, settings_of  # noqa: E402
 
@@ -44,10 +44,12 @@ TABLES = {
     "servers.ns1": ServerEntry,
     "[zones]": ZoneEntry,
     "[lists]": ZoneList,
+    "[catalogs]": Catalog,
     "keys.xfr": WrittenKey,
     "[routes]": Route,
 }
 """Tables of the example that are written by hand; a key that none like it has is added to them."""
+IN_A_GROUP = "the same options for members in the group of that name, over those of the catalog"
 COMMENT_AT = 47
 """Column of the comments in the example."""
 WIDTH = 120
@@ -139,6 +141,12 @@ def page(text: str) -> str:
     options = "as for `[[zones]]` | for every zone of the list that has none of its own"
     lists.append(f"| {quoted(OPTIONS)} | {options} |\n")
     text = with_table(text, "[[lists]]", "key | default | ", lists)
+    of_members = [key.row for key in of_dataclass(Catalog)]
+    of_members += [
+        f"| {quoted(OPTIONS)} | as for `[[zones]]` | for every member |\n",
+        f"| `groups` | none | tables `[catalogs.groups.NAME]`: {IN_A_GROUP} |\n",
+    ]
+    text = with_table(text, "[[catalogs]]", "key | default | ", of_members)
     asked = [f'| `{name}` | `"{written(check.cadence)}"` | {question(check)} |\n' for name, check in CHECKS.items()]
     text = with_table(text, "[cadence]", "key | default | checks that ", asked)
     settings = [f"| `{name}` {key.row}" for name, check in CHECKS.items() for key in of_dataclass(check)]

@@ -2,15 +2,16 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from monitor.cli.check_config_tables import tables
 from monitor.cli.options import FILE
-from monitor.cli.tables import PrintedTable, show
+from monitor.cli.tables import show
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -26,9 +27,6 @@ SHOWN = 50
 """Zones and servers shown to people without --all …"""
 MAX_ZONES_SHOWN = 1000
 """… and zones told to programs."""
-CHECK_COLUMNS = ("check", "every", "queries/s", "settings")
-SERVER_COLUMNS = ("server", "addresses", "upstream", "group", "queries/s")
-ROUTE_COLUMNS = ("receivers", "severity", "zones", "servers", "codes")
 
 
 def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -141,6 +139,17 @@ def understood(
         ],
         "zones_total": len(zones),
         "lists": [{"file": str(each.path), "format": each.format, "zones": each.zones} for each in config.lists],
+        "catalogs": [
+            {
+                "zone": each.zone,
+                "from": list(each.from_),
+                "key": each.key,
+                "refresh_seconds": each.refresh.total_seconds(),
+                "max_shrink": each.max_shrink,
+                "groups": [name for name, _ in each.groups],
+            }
+            for each in config.catalogs
+        ],
         "servers": list(_servers(config, discovered, rates)),
         "checks": [
             {
@@ -239,109 +248,3 @@ def _servers(
             "upstream": list(written.upstream),
             "queries_per_second": round(rates.get(name, 0.0), 3),
         }
-
-
-def tables(said: dict[str, Any], most: int | None) -> list[PrintedTable]:
-    """What was understood, for people. ``most`` zones and servers are shown, None for all."""
-    zones, resolved = said["zones"][:most], said["resolved"]
-    servers = [_server_row(server, resolved=resolved) for server in said["servers"][:most]]
-    more = _more(said["zones_total"] - len(zones))
-    cap = f"at most {said['max_queries_per_second_per_server']:g} queries/s go to one server"
-    unseen = _more(len(said["servers"]) - len(servers))
-    lists = [(each["file"], each["format"], str(each["zones"])) for each in said["lists"]]
-    nobody = "" if said["receivers"] else "nobody is told of anything"
-    keys = [(key["name"], key["wire_name"], key["algorithm"]) for key in said["keys"]]
-    receivers = [(receiver["name"], receiver["type"]) for receiver in said["receivers"]]
-    found = [
-        PrintedTable(
-            "Zones",
-            ("zone", "servers", "primary", "max lag", "records"),
-            [_zone_row(zone, resolved=resolved) for zone in zones],
-            more,
-        ),
-        PrintedTable("Lists", ("file", "format", "zones"), lists),
-        PrintedTable("Servers", SERVER_COLUMNS, servers, f"{unseen}; {cap}" if unseen else cap),
-        PrintedTable("Checks", CHECK_COLUMNS, list(map(_check_row, said["checks"]))),
-        PrintedTable("Cadences of zones", ("zone", "check", "every"), list(_cadence_rows(zones))),
-        PrintedTable("Severities of zones", ("zone", "code", "severity"), list(_severity_rows(zones))),
-        PrintedTable("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
-        PrintedTable("Keys", ("key", "on the wire", "algorithm"), keys),
-        PrintedTable("Receivers", ("receiver", "type"), receivers, nobody),
-        PrintedTable("Routes", ROUTE_COLUMNS, list(map(_route_row, said["routes"]))),
-        PrintedTable("Severities changed", ("code", "severity"), list(said["severity"].items())),
-    ]
-    return [listing for listing in found if listing.rows or listing.below]
-
-
-def _more(hidden: int) -> str:
-    return f"and {hidden} more (--all shows them)" if hidden else ""
-
-
-def _zone_row(zone: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
-    from monitor.probe.message.names import show
-
-    servers = ", ".join(zone["servers"])
-    if zone["servers_from_ns_set"]:
-        unknown = "none found in the NS set" if resolved else "to be found from the NS set"
-        servers = f"{servers} (found)" if servers else unknown
-    records = ", ".join(f"{r['name']} {r['type']}" + ("" if r["expect"] is None else " =") for r in zone["records"])
-    records = "the default list" if zone["default_records"] else records
-    primary = ", ".join(filter(None, (zone["primary"], zone["signer"] and f"signer {zone['signer']}")))
-    return show(zone["name"]), servers, primary, _span(zone["max_lag_seconds"]), records
-
-
-def _server_row(server: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
-    name = server["name"] + (" (hidden)" if server["hidden"] else "")
-    unknown = f"{server['host']} does not resolve" if resolved else f"to be resolved from {server['host']}"
-    addresses = ", ".join(server["addresses"]) or unknown
-    return name, addresses, ", ".join(server["upstream"]), server["group"], f"{server['queries_per_second']:g}"
-
-
-def _check_row(check: dict[str, Any]) -> tuple[str, ...]:
-    settings = ", ".join(f"{name} = {value}" for name, value in check["settings"].items())
-    others = (f"{_span(one['cadence_seconds'])} for {one['zones']}" for one in check["zones_by_cadence"])
-    every = "; ".join((_span(check["cadence_seconds"]), *others))
-    return check["name"], every, f"{check['queries_per_second']:g}", settings
-
-
-def _cadence_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """What zones have of their own; that of the default list is as good as said for all."""
-    from monitor.config.zones import DEFAULT_LIST_CADENCE
-    from monitor.probe.message.names import show
-
-    for zone in zones:
-        for check, seconds in zone["cadence_seconds"].items():
-            if zone["default_records"] and (check, seconds) == ("records", DEFAULT_LIST_CADENCE.total_seconds()):
-                continue
-            yield show(zone["name"]), check, _span(seconds)
-
-
-def _severity_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    from monitor.probe.message.names import show
-
-    for zone in zones:
-        for code, severity in zone["severity"].items():
-            yield show(zone["name"]), code, severity
-
-
-def _transfer_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """The matrix: "*" stands for every server that no other rule with the same key names."""
-    for zone in zones:
-        for rule in zone["transfer"]:
-            named = {other["server"] for other in zone["transfer"] if other["key"] == rule["key"]}
-            others = [server for server in zone["servers"] if server not in named]
-            for server in [rule["server"]] if rule["server"] != "*" else others or ["*"]:
-                expected = rule["expect"] + (", to its end" if rule["whole"] else "")
-                yield zone["name"], server, rule["key"] or "no key", expected
-
-
-def _route_row(route: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(", ".join(route[name]) or "any" for name in ROUTE_COLUMNS)
-
-
-def _span(seconds: float) -> str:
-    from datetime import timedelta
-
-    from monitor.config.durations import written
-
-    return written(timedelta(seconds=seconds))

@@ -48,8 +48,10 @@ def _shared_addresses(problems: Problems, config: Config) -> None:
 
 
 def _unused(problems: Problems, config: Config) -> None:
-    alike = config.zones.templates
-    wanted = {rule.key for zone in alike for rule in zone.transfers}
+    members = [entry for catalog in config.catalogs for entry in (catalog.entry, *dict(catalog.groups).values())]
+    alike = (*config.zones.templates, *members)
+    wanted = {catalog.key for catalog in config.catalogs}
+    wanted |= {rule.key for zone in alike for rule in zone.transfers}
     wanted |= {server.notify_key for server in config.servers.values()}
     for name in config.keys:
         if name not in wanted:
@@ -57,6 +59,7 @@ def _unused(problems: Problems, config: Config) -> None:
     if not all(zone.servers for zone in alike):
         return
     used = {name for zone in alike for name in zone.servers}
+    used |= {name for catalog in config.catalogs for name in catalog.from_}
     feeding = {name for server in config.servers.values() for name in server.upstream}
     for name in config.servers.keys() - used - feeding:
         problems.warn(("servers", name), "no zone is on this server")

@@ -11,11 +11,18 @@ from alerting.model import Route
 from monitor.config.errors import near, quoted
 from monitor.config.field_types import DurationOrOff, Items, SeverityWord, named
 from monitor.config.keys import WrittenKey
-from monitor.config.model import SECTIONS, ServerEntry, ZoneEntry, ZoneList
-from monitor.config.tables import Table, or_short, settings_of, table_of
+from monitor.config.model import SECTIONS, Catalog, ServerEntry, ZoneEntry, ZoneList
+from monitor.config.tables import Table, core, or_short, settings_of, table_of
 
 TABLES: Mapping[str, type[Any]] = MappingProxyType(
-    {"keys": WrittenKey, "servers": ServerEntry, "zones": ZoneEntry, "lists": ZoneList, "routes": Route}
+    {
+        "keys": WrittenKey,
+        "servers": ServerEntry,
+        "zones": ZoneEntry,
+        "lists": ZoneList,
+        "catalogs": Catalog,
+        "routes": Route,
+    }
 )
 """The tables of which there may be many, and the dataclass that describes each."""
 
@@ -36,6 +43,7 @@ class File(Table):
     servers: dict[str, Any] = Field(default_factory=dict)
     zones: list[Any] = Field(default_factory=list, description="A name alone is a zone with nothing but a name.")
     lists: list[Any] = Field(default_factory=list, description="Zones by the hundred thousand, in files of their own.")
+    catalogs: list[Any] = Field(default_factory=list, description="Zones that are members of catalogs (RFC 9432).")
     ignore_servers: Items[str] | None = Field(
         default=None, description="Names in NS sets that are not to be watched, whichever zone names them."
     )
@@ -61,6 +69,7 @@ def whole(*, described: bool = False) -> type[File]:
         "lists": list.__class_getitem__(
             create_model(listed.__name__, __base__=listed, __doc__=listed.__doc__, **options) | None
         ),
+        "catalogs": list.__class_getitem__(_catalog(tables["catalogs"], options) | None),
         "routes": list.__class_getitem__(tables["routes"] | None),
     }
     keys: dict[str, Any] = {name: (kind, File.model_fields[name]) for name, kind in kinds.items()}
@@ -68,6 +77,14 @@ def whole(*, described: bool = False) -> type[File]:
         section = table_of(cls, described=described)
         keys[name] = (section, section())
     return create_model("File", __base__=File, **keys)
+
+
+def _catalog(table: type[Table], options: dict[str, Any]) -> type[Table]:
+    """The table of a catalog: with the options of its members, and those of members that are in a group."""
+    group: Any = create_model("CatalogGroup", __base__=Table, **options)
+    said = "Options of the members that are in the group of that name, over those of the catalog."
+    groups: Any = (dict.__class_getitem__((str, group | None)) | None, Field(default=None, description=said))
+    return create_model(table.__name__, __base__=table, __doc__=table.__doc__, **options, groups=groups)
 
 
 ALSO_CALLED = {
@@ -123,7 +140,7 @@ def fields_at(table: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str, 
             names_follow = False
             continue
         annotation = table.model_fields[part].annotation
-        names_follow = get_origin(annotation) is dict
+        names_follow = get_origin(core(annotation)) is dict
         inner = model_in(annotation)
         if inner is None:
             return ()

@@ -13,6 +13,7 @@ from checks.registry import CHECKS
 from monitor.config import addresses, file_model, toml_reader
 from monitor.config.advice import advise
 from monitor.config.by_name import cadences, check_pace, severities
+from monitor.config.catalogs import catalogs
 from monitor.config.durations import written
 from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
@@ -62,6 +63,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     )  # fmt: skip
     notifiers, kinds = receivers(problems, file.receivers, context)
     watched, listed = Lists(problems, references, context).read(file)
+    catalogs_read = catalogs(problems, file.catalogs, references)
     check_upstreams(problems, server_paths(written_servers), references.servers, watched)
     config = Config(
         path=path,
@@ -75,6 +77,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         keys=read_keys(problems, file.keys, context),
         zones=watched,
         lists=listed,
+        catalogs=catalogs_read,
         severity=severities(problems, ("severity",), file.severity),
         policy=_section(problems, file, "alerting", Policy, context),
         receivers=notifiers,

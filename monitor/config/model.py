@@ -1,6 +1,6 @@
 """The configuration once it has been understood: plain values, secrets wrapped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -273,6 +273,32 @@ class ZoneList:
 
 
 @dataclass(frozen=True, slots=True)
+class Catalog:
+    """A catalog zone (RFC 9432), whose members are watched; the options are those of every member."""
+
+    zone: str
+    """The catalog, version 2; BIND's version 1 is read as well."""
+    from_: tuple[str, ...]
+    """The servers to transfer it from: names of `[servers.…]`, full host names, or addresses. The first that gives it
+    is taken."""
+    key: str | None = None
+    """The TSIG key to ask with, a name of `[keys.…]`."""
+    refresh: timedelta = field(default=timedelta(minutes=1), metadata={"bounds": {"ge": timedelta(seconds=1)}})
+    """How often its serial is asked for, over TCP; at least `"1s"`."""
+    max_shrink: float = field(default=MAX_SHRINK, metadata={"bounds": {"ge": 0, "le": 1}})
+    """The share of its members that may be gone at once; one may be in any case, all of them only with `1`. Where more
+    are gone, all are watched as before, and `zone-source-shrunk` says so."""
+    entry: ZoneEntry = field(default=ZoneEntry(""), metadata={"given": True})
+    """What its members are that are in none of the groups, without a name."""
+    groups: tuple[tuple[str, ZoneEntry], ...] = field(default=(), metadata={"given": True})
+    """Group → what those in it are."""
+
+    def member(self, groups: Collection[str]) -> ZoneEntry:
+        """What a member in these groups is: that of the first of ``self.groups`` that it is in."""
+        return next((entry for name, entry in self.groups if name in groups), self.entry)
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneFile:
     """A file of zones, how it was read, and the names in it."""
 
@@ -309,6 +335,8 @@ class Config:
     zones: ZoneTable[ZoneEntry] = field(default_factory=no_zones)
     lists: tuple[ZoneFile, ...] = ()
     """The files beside the configuration that some of the zones are from."""
+    catalogs: tuple[Catalog, ...] = ()
+    """The catalogs whose members are watched beside ``zones``."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
     """Only what the operator changed; the rest is as in the finding types."""
     policy: Policy = field(default_factory=Policy)

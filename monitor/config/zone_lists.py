@@ -70,7 +70,7 @@ class Lists:
 
     def read(self, file: file_model.File) -> tuple[ZoneTable[ZoneEntry], tuple[ZoneFile, ...]]:
         misspelt = self.problems.misspelt((), "zone") or self.problems.misspelt((), "list")
-        if not file.zones and not file.lists and not misspelt:
+        if not (file.zones or file.lists or file.catalogs) and not misspelt:
             self.problems.mistake((), "no zones", 'add [[zones]] with name = "example.com"')
         for entry in zones(self.problems, file.zones, self.references):
             self.collector.add_alike((entry.name,), self._number(entry))

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from alerting.finding_types import ZONE_SOURCE_FAILING, ZONE_SOURCE_SHRUNK
+from alerting.finding_types import CATALOG_BROKEN, ZONE_SOURCE_FAILING, ZONE_SOURCE_SHRUNK
 from checks.model.zone_table import ZoneTable
 from monitor.config.model import ZoneEntry
 
@@ -23,6 +23,11 @@ class SourceTrouble:
     def failing(cls, source: str, why: str) -> "SourceTrouble":
         """It gives no list at all, so the zones that it gave before stay."""
         return cls(source, ZONE_SOURCE_FAILING.code, why)
+
+    @classmethod
+    def broken(cls, source: str, why: str) -> "SourceTrouble":
+        """It is a catalog that must not be processed (RFC 9432 section 5.1), so its members stay."""
+        return cls(source, CATALOG_BROKEN.code, why)
 
     @classmethod
     def shrunk(cls, source: str, why: str) -> "SourceTrouble":

@@ -24,6 +24,7 @@ from monitor.polling.poller import Poller
 from monitor.polling.stored_addresses import recall_addresses
 from monitor.probe.cannot_listen import CannotListen
 from monitor.probe.server_series import ServerSeries
+from monitor.service.catalogs import Catalogs
 from monitor.service.config_log import log_problems, log_refusal, log_warnings
 from monitor.service.notify_service import NotifyService
 from monitor.service.plan import as_started, cadences, plan_of
@@ -107,6 +108,7 @@ class Service:
         self._run("deliver", self._dispatcher.run())
         self._run("recheck", self._recheck())
         self._run("estimate", self._estimate())
+        self._run("catalogs", self._catalogs.follow(self._take_members, self._evaluator.keep_zone_source))
         self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
         host, port = self.address
         log_warnings(self.config)
@@ -118,7 +120,10 @@ class Service:
         started = now()
         remembered = await self._store.restore()
         self._zone_sources = ZoneSources({one.source: one.body for one in remembered.zone_sources})
-        config = self.config = self._zone_sources.guard(self.config, None)
+        config = await asyncio.to_thread(self._zone_sources.guard, self.config, None)
+        kept = {one.source: one.body for one in remembered.zone_sources}
+        self._catalogs = Catalogs(kept, now, lambda: self._found.servers)
+        config = self.config = self._catalogs.use(config)
         past = await self._past()
         self._found = await resolve(config, recall_addresses(remembered.zone_states, config), started)
         log_problems(self._found.problems)
@@ -149,7 +154,7 @@ class Service:
             server_series=server_series,
         )  # fmt: skip
         self._evaluator.failing = self._dispatcher.failing
-        self._evaluator.source_troubles = lambda: self._zone_sources.troubles
+        self._evaluator.source_troubles = lambda: (*self._zone_sources.troubles, *self._catalogs.troubles)
         self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
         await self._receiver_moves.use(config)
         await self._zone_sources.keep(self._evaluator.keep_zone_source)
@@ -208,11 +213,13 @@ class Service:
             if kept:
                 log.warning("these keys need a restart", keys=kept)
             config = await asyncio.to_thread(self._zone_sources.guard, config, self.config)
+            config = self._catalogs.use(config)
             found = await resolve(config, self._found, now())
             if self._stopping.is_set():
                 return False
             await self._receiver_moves.use(config)
             await self._zone_sources.keep(self._evaluator.keep_zone_source)
+            await self._catalogs.keep(self._evaluator.keep_zone_source)
             await self._take(config, found)
             plan = self._evaluator.plan
             self._schedule.plan(cadences(config, plan))
@@ -224,6 +231,13 @@ class Service:
     async def _resolve(self) -> None:
         async with self._changing:
             await self._take(self.config, await resolve(self.config, self._found, now()))
+
+    async def _take_members(self) -> None:
+        """Watch the members that catalogs have now."""
+        async with self._changing:
+            config = await asyncio.to_thread(self._catalogs.with_members)
+            await self._take(config, await resolve(config, self._found, now()))
+            self._schedule.plan(cadences(config, self._evaluator.plan))
 
     async def _resolve_ns_names(self, names: frozenset[str]) -> None:
         """Find out where the servers are that NS sets name, and that are not listed under that name."""

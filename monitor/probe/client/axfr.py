@@ -119,12 +119,12 @@ class Transfer:
         except Broken as broken:
             return self._broken(broken)
 
-    async def whole(self, patience: float) -> Ended:
+    async def whole(self, patience: float, check: CheckZone | None = None) -> Ended:
         """Reads to the final SOA, or to one of the limits; the server may keep silent for ``patience`` seconds.
 
-        A zone that comes to its end and that secondaries would refuse is MALFORMED.
+        A zone that comes to its end and that secondaries would refuse is MALFORMED. ``check`` looks at its records.
         """
-        self._check = CheckZone(self._request.question.name)
+        self._check = check or CheckZone(self._request.question.name)
         return await self._to_its_end(patience)
 
     async def content(self, patience: float, keep: Collection[int]) -> Ended:

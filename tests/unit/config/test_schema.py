@@ -7,7 +7,7 @@ from checks.model import TransferRule, WantedRecord
 from checks.registry import CHECKS
 from monitor.config import file_model
 from monitor.config.json_schema import schema
-from monitor.config.model import SECTIONS, ZoneList
+from monitor.config.model import SECTIONS, Catalog, ZoneList
 from monitor.config.receivers import kinds
 from monitor.config.tables import table_of
 
@@ -33,7 +33,8 @@ def test_every_section_and_every_key_is_there() -> None:
     assert set(SCHEMA["properties"]) == set(file_model.whole().model_fields)
     for cls in (*SECTIONS.values(), *file_model.TABLES.values(), WantedRecord, TransferRule):
         model = table_of(cls)
-        keys = {*model.model_fields, *(file_model.OPTIONS if cls is ZoneList else ())}
+        keys = {*model.model_fields, *(file_model.OPTIONS if cls in (ZoneList, Catalog) else ())}
+        keys |= {"groups"} if cls is Catalog else set()
         assert set(SCHEMA["$defs"][model.__name__]["properties"]) == keys
         assert SCHEMA["$defs"][model.__name__]["additionalProperties"] is False
     assert set(at("cadence")["properties"]) == set(CHECKS)

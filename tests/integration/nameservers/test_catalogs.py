@@ -1,0 +1,148 @@
+"""Catalog zones of BIND, Knot DNS and PowerDNS are followed: members come, go, change their groups, and survive us."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import now
+from monitor.probe.client.catalog import CatalogClient, CatalogUnread
+from monitor.probe.client.catalog_reader import BrokenCatalog
+from monitor.probe.settings import Probe
+from tests.integration.nameservers.keys import KEYS
+from tests.support.lab.catalogs import CATALOG, Producer, catalog
+from tests.support.lab.model import XFR, Content
+from tests.support.lab.topology import Lab
+from tests.support.running import Running, running, until
+
+PRODUCERS = ("bind", "knot", "powerdns")
+"""NSD makes catalogs from version 4.9 on."""
+CONFIG = """
+[service]
+listen = "127.0.0.1:0"
+[keys.xfr]
+name = "{name}"
+secret_file = "xfr.key"
+[servers.ns1]
+addresses = ["{address}"]
+[[catalogs]]
+zone = "{catalog}"
+from = ["ns1"]
+key = "xfr"
+refresh = "1s"
+servers = ["ns1"]
+primary = "ns1"
+[catalogs.groups.fast]
+cadence = {{ ns-set = "2m" }}
+"""
+MEMBERS = {"a.test.": "", "b.test.": "fast", "c.test.": "slow"}
+
+
+def write(directory: Path, producer: Producer, more: str = "") -> Path:
+    (directory / "xfr.key").write_text(XFR.secret.reveal())
+    (directory / "xfr.key").chmod(0o600)
+    path = directory / "soawatch.toml"
+    text = CONFIG.format(name=XFR.wire_name, address=producer.server.ipv4, catalog=CATALOG)
+    path.write_text(text + more)
+    return path
+
+
+async def zones(service: Running) -> dict[str, str]:
+    return {zone["name"]: zone["health"] for zone in await service.get("api/v1/zones")}
+
+
+async def cadence(service: Running, zone: str) -> object:
+    return (await service.get(f"api/v1/zones/{zone}"))["cadence_seconds"]["ns-set"]
+
+
+async def watches(service: Running, *names: str) -> bool:
+    return await zones(service) == dict.fromkeys(names, "good")
+
+
+async def told(service: Running, code: str) -> bool:
+    return any(code in str(one) for one in await service.get("api/v1/incidents") if one["phase"] == "open")
+
+
+async def over(service: Running, code: str) -> bool:
+    return not await told(service, code)
+
+
+@pytest.mark.parametrize("software", PRODUCERS)
+async def test_members_are_watched_as_they_come_and_go_and_stay_while_the_catalog_cannot_be_had(
+    software: str, tmp_path: Path
+) -> None:
+    with Lab() as lab:
+        producer = Producer(lab, software, MEMBERS)
+        await lab.started()
+        await asyncio.to_thread(producer.generate)
+        config = write(tmp_path, producer, '[alerting]\ngrace = "1s"\nsettle = "1s"\n')
+        async with running(config) as service:
+            await service.up()
+            await until(lambda: watches(service, "a.test.", "b.test.", "c.test."))
+            assert [await cadence(service, name) for name in MEMBERS] == [300, 120, 300]
+            await asyncio.to_thread(producer.change, {"a.test.": "fast", "b.test.": "fast", "d.test.": ""})
+            await until(lambda: watches(service, "a.test.", "b.test.", "d.test."))
+            assert await cadence(service, "a.test.") == 120
+            service.signal(signal.SIGTERM)
+            assert await service.ended() == 0
+        producer.server.pause()
+        async with running(config) as service:
+            await service.up()
+            assert list(await zones(service)) == ["a.test.", "b.test.", "d.test."]
+            await until(lambda: told(service, "zone-source-failing"))
+            producer.server.resume()
+            await until(lambda: over(service, "zone-source-failing"))
+            assert list(await zones(service)) == ["a.test.", "b.test.", "d.test."]
+
+
+async def read(software_content: Content) -> object:
+    """What comes of a catalog that BIND serves."""
+    with Lab() as lab:
+        server = lab.primary("bind", software_content)
+        await lab.started()
+        return await CatalogClient(Probe(), KEYS, now).read(CATALOG, server.ipv4, "xfr", None)
+
+
+BROKEN = {
+    "no version": (Content(CATALOG, records=("@ NS invalid.", "m.zones PTR a.test.")), "no TXT record version"),
+    "version 3": (catalog(MEMBERS, version="3"), 'version.catalog.test. is "3"'),
+    "two versions": (catalog(MEMBERS, 1, "2", 'version TXT "1"'), "has 2 TXT records"),
+    "two members at a node": (catalog(MEMBERS, 1, "2", "m0.zones PTR z.test."), "m0.zones.catalog.test. has 2 PTR"),
+    "two owners": (catalog(MEMBERS, 1, "2", "coo.m0.zones PTR x.", "coo.m0.zones PTR y."), "coo.m0.zones.catalog."),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+async def test_a_catalog_that_must_not_be_processed_is_told_as_what_it_is(case: str) -> None:
+    content, why = BROKEN[case]
+    with pytest.raises(BrokenCatalog) as error:
+        await read(content)
+    assert why in str(error.value)
+
+
+async def test_what_is_no_part_of_a_catalog_is_passed_over_and_version_1_is_read() -> None:
+    odd = ("x TXT q", 'foo.m0.zones TXT "x"', "m9.zones PTR a.test.", f"m8.zones PTR {CATALOG}", "m7.zones TXT a")
+    odd += ('group.m1.zones TXT "a b" "c"', "deep.er.zones PTR q.test.", "x.ext PTR e.test.")
+    version = await read(catalog(MEMBERS, 1, "2", *odd))
+    content = version.content  # type: ignore[attr-defined]
+    assert content.members == {"a.test.": (), "b.test.": (r"a\032b", "c", "fast"), "c.test.": ("slow",)}
+    assert len(content.passed_over) == 2
+    version = await read(catalog(MEMBERS, version="1"))
+    assert version.content.members == dict.fromkeys(MEMBERS, ())  # type: ignore[attr-defined]
+
+
+async def test_who_may_not_have_the_catalog_is_told_so() -> None:
+    with Lab() as lab:
+        server = lab.primary("bind", catalog(MEMBERS))
+        await lab.started()
+        client = CatalogClient(Probe(), KEYS, now)
+        with pytest.raises(CatalogUnread, match="transfer: refused"):
+            await client.read(CATALOG, server.ipv4, None, None)
+        with pytest.raises(CatalogUnread, match=r"asked for its SOA over TCP: (BADKEY|NOTAUTH|BADSIG)"):
+            await client.read(CATALOG, server.ipv4, "wrong-secret", None)
+        with pytest.raises(CatalogUnread, match="REFUSED"):
+            await client.read("other.test.", server.ipv4, None, None)
+        server.stop()
+        with pytest.raises(CatalogUnread, match="connect"):
+            await client.read(CATALOG, server.ipv4, "xfr", None)

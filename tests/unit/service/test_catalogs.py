@@ -1,0 +1,217 @@
+"""Catalogs that move, fail, break and shrink: what is watched for them, and what is said."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from checks.model import Address, Server, Soa
+from checks.model.zone_table import ZoneTable
+from monitor.clock import now
+from monitor.config.model import Catalog, Config, ZoneEntry
+from monitor.probe.client.catalog import CatalogUnread, CatalogVersion
+from monitor.probe.client.catalog_reader import BrokenCatalog, CatalogContent
+from monitor.service.catalogs import Catalogs
+
+NAME = "catalog.example."
+NS1, NS2 = Address("192.0.2.1"), Address("192.0.2.2")
+SERVERS = {"ns1": Server("ns1", (NS1,)), "ns2": Server("ns2", (NS2,))}
+PLAIN, GOLD = ZoneEntry("", ("ns1",)), ZoneEntry("", ("ns1", "ns2"))
+CATALOG = Catalog(
+    NAME, ("ns1", "ns2"), refresh=timedelta(milliseconds=1), entry=PLAIN, groups=(("gold", GOLD), ("old", PLAIN))
+)
+SOURCE = "catalog catalog.example."
+
+
+def version(serial: int, *names: str, **groups: str) -> CatalogVersion:
+    members = {name: (groups[name[:-1]],) if name[:-1] in groups else () for name in names}
+    return CatalogVersion(Soa(serial, "ns1.", "h.", 1, 1, 1, 1, 1), CatalogContent(members))
+
+
+class Desk:
+    """Catalogs whose servers give what they are told to, and a store that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.gives: dict[Address, CatalogVersion | Exception] = {}
+        self.kept: dict[str, str] = {}
+        self.asked: list[int | None] = []
+        self.looks = 0
+        self.seen = asyncio.Event()
+        self.catalogs = Catalogs({}, now, lambda: SERVERS)
+        self.config = Config(catalogs=(CATALOG,), zones=ZoneTable.of((ZoneEntry("own.example.", ("ns9",)),)))
+
+    def use(self) -> dict[str, ZoneEntry]:
+        watched = self.catalogs.use(self.config)
+        self.catalogs._client = self  # type: ignore[assignment]
+        return {name: entry.without_name() for name, entry in watched.zones.items()}
+
+    def restart(self) -> dict[str, ZoneEntry]:
+        self.catalogs = Catalogs(self.kept, now, lambda: SERVERS)
+        return self.use()
+
+    async def read(self, catalog: str, address: Address, key: str | None, known: int | None) -> CatalogVersion:
+        assert (catalog, key) == (NAME, None)
+        self.asked.append(known)
+        found = self.gives.get(address, CatalogUnread("silent"))
+        if isinstance(found, Exception):
+            raise found
+        return replace(found, content=None) if found.soa.serial == known else found
+
+    async def look(self, *looks: CatalogVersion | Exception) -> dict[str, tuple[str, ...]]:
+        """The zones that are watched, with their servers, after ns1 gave these, one after the other."""
+        for gives in looks:
+            self.gives[NS1] = gives
+            (catalog,) = self.config.catalogs
+            await self.catalogs._refresh(catalog)
+        return self.watched
+
+    @property
+    def watched(self) -> dict[str, tuple[str, ...]]:
+        return {name: entry.servers for name, entry in self.catalogs.with_members().zones.items()}
+
+    @property
+    def said(self) -> list[str]:
+        return [one.code for one in self.catalogs.troubles]
+
+    async def keep(self, source: str, body: str) -> None:
+        self.kept[source] = body
+
+
+@pytest.fixture
+def desk() -> Desk:
+    made = Desk()
+    made.use()
+    return made
+
+
+OWN = {"own.example.": ("ns9",)}
+
+
+async def test_members_are_watched_as_their_group_says_and_zones_that_are_written_as_they_are(desk: Desk) -> None:
+    assert desk.watched == OWN
+    found = await desk.look(version(1, "a.", "b.", "c.", "own.example.", b="gold", c="silver"))
+    assert found == OWN | {"a.": ("ns1",), "b.": ("ns1", "ns2"), "c.": ("ns1",)}
+    found = await desk.look(version(2, "a.", "b.", "d.", "own.example.", a="gold"))
+    assert found == OWN | {"a.": ("ns1", "ns2"), "b.": ("ns1",), "d.": ("ns1",)}
+    assert desk.asked == [None, 1]
+
+
+@pytest.mark.parametrize(
+    ("gives", "code"),
+    [
+        (CatalogUnread("refused"), "zone-source-failing"),
+        (BrokenCatalog("no version"), "catalog-broken"),
+        (version(2), "zone-source-shrunk"),
+        (version(2, "a."), "zone-source-shrunk"),
+        (version(2, "x.", "y.", "z."), "zone-source-shrunk"),
+    ],
+)
+async def test_what_cannot_be_believed_takes_nothing_away_over_restarts_until_it_is_mended(
+    desk: Desk, gives: CatalogVersion | Exception, code: str
+) -> None:
+    before = await desk.look(version(1, "a.", "b.", "c."))
+    found = await desk.look(gives)
+    assert found.items() >= before.items()
+    assert desk.said == [code]
+    await desk.catalogs.keep(desk.keep)
+    for _ in range(2):
+        desk.restart()
+        assert desk.watched == found
+        assert await desk.look(gives) == found
+        assert desk.said == [code]
+        await desk.catalogs.keep(desk.keep)
+    assert await desk.look(version(3, "a.", "b.", "d.")) == OWN | dict.fromkeys(("a.", "b.", "d."), ("ns1",))
+    assert desk.said == []
+
+
+async def test_new_members_of_one_that_has_lost_too_many_are_watched_too_and_never_make_up_for_the_lost(
+    desk: Desk,
+) -> None:
+    names = [f"m{number}." for number in range(10)]
+    await desk.look(version(1, *names))
+    for serial in range(2, 20):
+        new = [f"n{number}." for number in range(serial * 10)]
+        found = await desk.look(version(serial, *names[:3], *new))
+        assert set(found) == {"own.example.", *names, *new}
+        assert desk.said == ["zone-source-shrunk"]
+    desk.config = replace(desk.config, catalogs=(replace(CATALOG, max_shrink=1.0),))
+    desk.use()
+    assert set(await desk.look(version(19, "m1."))) == {"own.example.", "m1."}
+    assert desk.said == []
+
+
+async def test_members_that_stay_change_their_groups_though_too_many_are_lost(desk: Desk) -> None:
+    await desk.look(version(1, "a.", "b.", "c."))
+    assert await desk.look(version(2, "a.", a="gold")) == OWN | {"a.": ("ns1", "ns2"), "b.": ("ns1",), "c.": ("ns1",)}
+
+
+async def test_the_next_server_is_asked_where_one_fails_and_one_that_is_behind_is_not_believed(desk: Desk) -> None:
+    desk.gives[NS2] = version(5, "a.", "b.")
+    assert set(await desk.look(CatalogUnread("refused"))) == {"own.example.", "a.", "b."}
+    assert desk.said == []
+    assert set(await desk.look(version(4, "a."))) == {"own.example.", "a.", "b."}
+    assert desk.said == []
+    desk.gives[NS2] = CatalogUnread("refused")
+    assert set(await desk.look(version(4, "a."))) == {"own.example.", "a.", "b."}
+    assert desk.catalogs.troubles[0].text == (
+        "ns1 (192.0.2.1): has serial 4, and 5 was read before; ns2 (192.0.2.2): refused"
+    )
+    await desk.catalogs.keep(desk.keep)
+    desk.restart()
+    assert set(await desk.look(version(4, "a."))) == {"own.example.", "a.", "b."}
+    assert desk.said == ["zone-source-failing"]
+    desk.use()  # a reload reads it whatever its serial
+    assert set(await desk.look(version(4, "a."))) == {"own.example.", "a."}
+    assert desk.said == []
+
+
+async def test_a_catalog_that_is_taken_out_of_the_configuration_is_forgotten(desk: Desk) -> None:
+    await desk.look(version(1, "a."))
+    await desk.catalogs.keep(desk.keep)
+    assert list(desk.kept) == [SOURCE]
+    desk.config = replace(desk.config, catalogs=())
+    assert list(desk.use()) == ["own.example."]
+    await desk.catalogs.keep(desk.keep)
+    assert desk.kept == {SOURCE: ""}
+
+
+async def test_a_member_of_two_catalogs_is_one_of_the_first(desk: Desk) -> None:
+    other = replace(CATALOG, zone="other.example.", entry=GOLD)
+    desk.config = replace(desk.config, catalogs=(CATALOG, other))
+    desk.kept = {
+        SOURCE: '{"serial": 1, "members": {"a.": []}, "new": {}}',
+        "catalog other.example.": '{"serial": 1, "members": {"a.": [], "b.": []}, "new": {}}',
+    }
+    assert desk.restart() == {"a.": PLAIN, "b.": GOLD, "own.example.": ZoneEntry("", ("ns9",))}
+
+
+async def test_it_is_followed_and_those_who_watch_hear_when_members_change_and_only_then(desk: Desk) -> None:
+    heard: list[set[str]] = []
+    moved = asyncio.Event()
+
+    async def changed() -> None:
+        heard.append(set(desk.watched) - set(OWN))
+        moved.set()
+
+    async with following(desk, changed):
+        for serial, names in enumerate((("a.",), ("a.",), ("a.", "b.")), 1):
+            asked = len(desk.asked)
+            desk.gives[NS1] = version(serial, *names)
+            while len(desk.asked) < asked + 3:
+                await asyncio.sleep(0)
+    assert heard == [{"a."}, {"a.", "b."}]
+    assert list(desk.kept) == [SOURCE]
+
+
+@asynccontextmanager
+async def following(desk: Desk, changed: object) -> AsyncIterator[None]:
+    task = asyncio.create_task(desk.catalogs.follow(changed, desk.keep))  # type: ignore[arg-type]
+    try:
+        async with asyncio.timeout(20):
+            yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -11,7 +11,8 @@ from alerting.model import Route
 from monitor.config.errors import near, quoted
 from monitor.config.field_types import DurationOrOff, Items, SeverityWord, named
 from monitor.config.keys import WrittenKey
-from monitor.config.model import SECTIONS, Catalog, ServerEntry, ZoneEntry, ZoneList
+from monitor.config.model import Catalog, ServerEntry, ZoneEntry, ZoneList
+from monitor.config.sections import SECTIONS
 from monitor.config.tables import Table, core, or_short, settings_of, table_of
 
 TABLES: Mapping[str, type[Any]] = MappingProxyType(
@@ -31,7 +32,7 @@ OPTIONS = tuple(key for key, _ in settings_of(ZoneEntry) if key != "name")
 
 
 class File(Table):
-    """What the file names, and what it says of that. The sections beside it are those of monitor/config/model.py."""
+    """What the file names, and what it says of that. The sections beside it are those of monitor/config/sections.py."""
 
     cadence: dict[str, DurationOrOff | None] = Field(
         default_factory=dict, description='One key per check; "off" switches it off.'
@@ -52,7 +53,7 @@ class File(Table):
     routes: list[Any] = Field(default_factory=list)
 
     def section(self, name: str) -> Any:
-        """The table of a section of monitor/config/model.py."""
+        """The table of a section of monitor/config/sections.py."""
         return getattr(self, name)
 
 

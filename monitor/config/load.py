@@ -18,9 +18,10 @@ from monitor.config.durations import written
 from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
 from monitor.config.keys import read_keys
-from monitor.config.model import Config, Metrics, NotifySettings, Resolver, ServiceSettings
+from monitor.config.model import Config
 from monitor.config.receivers import receivers, routes
 from monitor.config.secrets import FileContext, secret_keys
+from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
 from monitor.config.servers import server_paths, servers
 from monitor.config.tables import instance_of, table_of
 from monitor.config.transfer_circles import check_upstreams

@@ -12,7 +12,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from monitor.config.model import Resolver
+from monitor.config.sections import Resolver
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver as StubResolver

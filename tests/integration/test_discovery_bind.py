@@ -7,7 +7,8 @@ import pytest
 
 from checks.model import Address, Family
 from checks.model.zone_table import ZoneTable
-from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
+from monitor.config.model import Config, ServerEntry, ZoneEntry
+from monitor.config.sections import Resolver
 from monitor.polling.discovery import MAX_ADDRESSES, resolve
 from tests.support.lab.model import Content
 from tests.support.lab.server import Server

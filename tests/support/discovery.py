@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from checks.model.zone_table import ZoneTable
-from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
+from monitor.config.model import Config, ServerEntry, ZoneEntry
+from monitor.config.sections import Resolver
 from tests.support.resolver import FakeResolver
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

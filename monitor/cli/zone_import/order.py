@@ -12,7 +12,8 @@ from monitor.cli.errors import Failure
 from monitor.config.addresses import address
 from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import ConfigError, InvalidValue
-from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
+from monitor.config.model import Config, ServerEntry, ZoneEntry
+from monitor.config.sections import Resolver
 from monitor.probe.settings import Probe
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from monitor.clock import now
 from monitor.config.addresses import address
 from monitor.config.awaited import awaited, serial_number
 from monitor.config.errors import InvalidValue
-from monitor.config.model import Config, Resolver
+from monitor.config.model import Config
+from monitor.config.sections import Resolver
 from monitor.polling.discovery import resolve
 from monitor.polling.resolver import Lookups
 from monitor.probe.message.names import BadName, parse_name, show

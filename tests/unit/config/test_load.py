@@ -11,7 +11,8 @@ from checks.model.finding_type import Severity
 from checks.registry import CHECKS
 from monitor.config.errors import Mistake
 from monitor.config.load import ConfigError, load
-from monitor.config.model import Resolver, ServiceSettings, ZoneEntry
+from monitor.config.model import ZoneEntry
+from monitor.config.sections import Resolver, ServiceSettings
 from monitor.probe.settings import Probe, TransferLimits
 from tests.support.configuration import TWO, off, read
 

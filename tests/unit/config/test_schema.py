@@ -7,8 +7,9 @@ from checks.model import TransferRule, WantedRecord
 from checks.registry import CHECKS
 from monitor.config import file_model
 from monitor.config.json_schema import schema
-from monitor.config.model import SECTIONS, Catalog, ZoneList
+from monitor.config.model import Catalog, ZoneList
 from monitor.config.receivers import kinds
+from monitor.config.sections import SECTIONS
 from monitor.config.tables import table_of
 
 SCHEMA = schema()

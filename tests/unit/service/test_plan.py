@@ -6,7 +6,8 @@ from pathlib import Path
 
 from checks.model.zone_table import ZoneTable
 from monitor.config.load import parse
-from monitor.config.model import Config, Metrics
+from monitor.config.model import Config
+from monitor.config.sections import Metrics
 from monitor.polling.discovery import DiscoveredZones
 from monitor.service.plan import PERIODIC_JOBS, as_started, cadences, plan_of
 from tests.support.observations import zone

@@ -18,7 +18,7 @@ from checks.common.rrset_compare import (
     record_queries,
     reference_copies,
 )
-from checks.common.text import enumerated, truncate
+from checks.common.text import enumerated, holders, truncate
 from checks.common.unbumped import UNBUMPED, find_edit, remember
 from checks.model import (
     CheckInconclusive,
@@ -202,5 +202,7 @@ def _ttls(zone: Zone, zone_state: ZoneState, every: list[AddressCopy], record: W
         for copy in peers:
             own = copy.contents[record]
             if own.same == mine.same and own.ttl != mine.ttl and own.tied and mine.tied:
-                text = f"{copy.server.name} ({copy.address}) gives {record} a TTL of {own.ttl}, others {mine.ttl}"
+                usual = [(c.server.name, c.address) for c in peers if c.contents[record].ttl == mine.ttl]
+                theirs = f"{holders(usual, copy.server.name)} one of {mine.ttl}"
+                text = f"{copy.server.name} ({copy.address}) has a TTL of {own.ttl} for {record}, {theirs}"
                 yield Finding(TTL_DIFFERS.code, text, copy.server.name, copy.address, str(record))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checks.common.serial import behind, newest
-from checks.common.text import enumerated, truncate
+from checks.common.text import enumerated, holders, truncate
 from checks.model import Address, Inconclusive, Observation, Outcome, Query, Server, Shape, WantedRecord, Zone, ZonePoll
 from checks.model.wanted import is_named
 from checks.zone_state.model import SerialGroup, ZoneState
@@ -284,13 +284,14 @@ def _against(
         yield Inconclusive(copy.server.name, copy.address, str(wanted), MACHINES)
         return
     reference = peers[0].serial
-    text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, others {mine}"
+    text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}"
+    usual = [(one.server.name, one.address) for one in peers if one.contents[wanted].same == mine.same]
+    theirs = f"{holders(usual, copy.server.name)} {mine}"
     if copy.serial == reference:
-        yield Difference(copy, same_serial=True, text=f"{text}, all on serial {copy.serial}")
+        yield Difference(copy, same_serial=True, text=f"{text}, {theirs}, all on serial {copy.serial}")
     elif late(zone, zone_state, copy, now):
-        yield Difference(
-            copy, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}", late=True
-        )
+        text = f"{text} on serial {copy.serial}, {theirs} on {reference}"
+        yield Difference(copy, same_serial=False, text=text, late=True)
     else:
         yield Inconclusive(copy.server.name, copy.address, str(wanted), PROPAGATING)
 

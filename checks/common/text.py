@@ -46,6 +46,12 @@ def enumerated(words: Iterable[object], most: int = 5) -> str:
     return f"{', '.join(all_[:-1])} and {all_[-1]}"
 
 
+def holders(places: Iterable[tuple[str, object]], besides: str, most: int = 3) -> str:
+    """ "ns1 has", "ns1 and ns3 have": who serves at these places, and of the server ``besides`` at which address."""
+    names = dict.fromkeys(f"{name} ({address})" if name == besides else name for name, address in places)
+    return f"{enumerated(names, most)} {'has' if len(names) == 1 else 'have'}"
+
+
 def truncate(text: str, most: int = 100) -> str:
     """The text, or its beginning with the number of characters left out: a TXT record may have thousands."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text) - most} more)"

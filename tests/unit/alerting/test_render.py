@@ -300,7 +300,7 @@ def test_an_incident_of_which_nothing_is_known_is_told_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ns2 has nothing for www.example.org. A, others x", "ns2 has nothing for www.example.org. A, others x"),
+        ("ns2 has nothing for www.example.org. A, ns1 has x", "ns2 has nothing for www.example.org. A, ns1 has x"),
         ('ns2 has "v=spf1; a: \\"b" for it; others y', 'ns2 has "v=spf1; a: \\"b" for it'),
         ('ns2 has an open " in it: others y', 'ns2 has an open " in it'),
         ("ns2 serves 3, newer than 2. Transfer it afresh", "ns2 serves 3, newer than 2"),

@@ -255,7 +255,7 @@ def test_what_stands_there_instead(title: str, fields: dict[str, object], words:
     )  # fmt: skip
     result = run_check(Records(), PAIR, replace(poll, seen=odd), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
     assert [finding.text for finding in result.findings] == [
-        f"ns2 (192.0.2.2) has {words} for www.example.com. A, others a, all on serial 10"
+        f"ns2 (192.0.2.2) has {words} for www.example.com. A, ns1 has a, all on serial 10"
     ]
 
 

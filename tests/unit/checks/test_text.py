@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from checks.common.text import enumerated, format_duration, format_time, instant, plural, truncate
+from checks.common.text import enumerated, format_duration, format_time, holders, instant, plural, truncate
 from checks.common.versions import newer_than, version_line
 from checks.zone_state.model import Version
 from tests.support.observations import MINUTE, NOON
@@ -65,3 +65,17 @@ def test_line_orders_by_distance_across_the_wrap_and_drops_the_withdrawn() -> No
     assert [version.serial for version in newer_than(0, 5, versions)] == [2, 5]
     assert newer_than(5, 5, versions) == ()
     assert newer_than(9, 5, versions) == ()
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        ([("ns1", "a")], "ns1 has"),
+        ([("ns1", "a"), ("ns1", "b")], "ns1 has"),
+        ([("ns1", "a"), ("ns3", "a")], "ns1 and ns3 have"),
+        ([("ns2", "a")], "ns2 (a) has"),
+        ([("ns1", "a"), ("ns3", "a"), ("ns4", "a"), ("ns5", "a")], "ns1, ns3, ns4 and 1 more have"),
+    ],
+)
+def test_who_has_it(places: list[tuple[str, object]], words: str) -> None:
+    assert holders(places, "ns2") == words

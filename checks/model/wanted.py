@@ -1,6 +1,5 @@
 """What is wanted of a zone: records, and who may transfer it."""
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -65,10 +64,23 @@ def is_named(record: WantedRecord, zone: str, patterns: tuple[str, ...]) -> bool
     names = (relative(record.name, zone) or "@", record.name.removesuffix("."))
     for pattern in patterns:
         owner, type_ = pattern.split(" ")
-        form = re.compile(".*".join(map(re.escape, owner.split("*"))), re.DOTALL)
-        if type_ in ("*", record.type) and any(map(form.fullmatch, names)):
+        if type_ in ("*", record.type) and any(_fits(name, owner.split("*")) for name in names):
             return True
     return False
+
+
+def _fits(name: str, parts: list[str]) -> bool:
+    """Whether the name is made of these, in order, with anything between them."""
+    if len(parts) == 1:
+        return name == parts[0]
+    first, *middle, last = parts
+    at = len(first)
+    for part in middle:
+        found = name.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return name.startswith(first) and name.endswith(last) and len(name) - len(last) >= at
 
 
 def relativise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:

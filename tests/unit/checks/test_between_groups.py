@@ -44,6 +44,13 @@ KEY, OTHER = zone_key(), zone_key()
         ("_acme-challenge *", "_acme-challenge.www.example.com. TXT", False),
         ("*.www *", "_acme-challenge.www.example.com. TXT", True),
         ("w.w A", "www.example.com. A", False),
+        ("w*ww A", "www.example.com. A", True),
+        ("ww*ww A", "www.example.com. A", False),
+        ("*x*w A", "www.example.com. A", False),
+        ("x* A", "www.example.com. A", False),
+        ("*w*w*w A", "www.example.com. A", True),
+        ("*w*w*w*w* A", "www.example.com. A", False),
+        ("*a" * 60 + "*b A", f"{'a' * 60}.{'a' * 60}.{'a' * 60}.example.com. A", False),
     ],
 )
 def test_pattern(pattern: str, record: str, found: bool) -> None:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common.content_finding import CONTENT_DIFFERS
-from checks.common.text import enumerated, plural, truncate
+from checks.common.signed_rrsets import EXPIRED, moment
+from checks.common.text import enumerated, format_duration, format_time, plural, truncate
 from checks.common.transfers import allowing_rules, transfer_rules, why_not_given
 from checks.common.zone_difference import ZoneDifference, zone_difference
 from checks.model import (
@@ -23,10 +24,11 @@ from checks.model import (
     Zone,
     ZonePoll,
 )
+from checks.model.content import MAX_ENDED, SignatureOfRRset
 from checks.model.finding_type import FindingType
 from checks.zone_state.model import ZoneState
 
-FINDINGS = (CONTENT_DIFFERS,)
+FINDINGS = (CONTENT_DIFFERS, EXPIRED)
 
 SUBJECT = ""
 """Of what is found, and of what is not sure: the zone as a whole, and not all that the address says."""
@@ -57,18 +59,22 @@ class _Copy:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Objective: all servers of a serial group that are on one serial have the same records, to the last.
+    """Objective: all servers of a serial group that are on one serial have the same records, to the last, and no RRset
+    of the zone has only signatures that have ended.
 
     Steps: 1. Transfer the zone from every address, one at a time from each server, with the key of the first rule of
     `transfer` by which it must give it. Records are hashed in canonical form (RFC 4034 section 6.2) and not kept; the
     order in which they come does not matter. Who gives none is left out: who may have it is the check transfer's
     business. 2. Compare those on one serial, with the primary or the signer, else with most. 3. From those that
     differ, and from who they differ from, transfer it once more, and keep the records of those parts alone (of 4096)
-    that differ. 4. Only what that shows is told: a serial that moved meanwhile, or records sent twice, accuse nobody.
+    that differ; and from those with signatures that have ended (by the clock of this machine), of whose RRsets the
+    signature that ends last is looked for. 4. Only what that shows is told: a serial that moved meanwhile, or records
+    sent twice, accuse nobody. Whether signatures verify is the business of the check signatures, for some records.
 
-    ===============  =======================================================================================
-    content-differs  same group and serial, other records: a transfer or an edit went wrong
-    ===============  =======================================================================================
+    =================  =====================================================================================
+    content-differs    same group and serial, other records: a transfer or an edit went wrong
+    signature-expired  of some RRset, wherever in the zone, the last signature has ended
+    =================  =====================================================================================
     """
 
     name: ClassVar[str] = "content"
@@ -89,10 +95,10 @@ class Content:
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if not seen:
             return [_query(zone, server, address, key) for server, address, key in _places(zone)]
-        if any(one.query.content for one in seen):
+        if any(_is_second(one) for one in seen):
             return ()
         copies = _copies(zone, seen)
-        again: dict[tuple[str, Address], _Copy] = {}
+        again = {copy.place: copy for copy in copies if _ended(copy.seen)}
         parts: set[int] = set()
         for peers in _peers(copies):
             reference = _reference(zone, peers)
@@ -100,11 +106,14 @@ class Content:
                 again |= {reference.place: reference, copy.place: copy}
                 parts.update(differing[:MAX_PARTS])
         keep = tuple(sorted(parts))
-        return [_query(zone, c.server, c.address, c.seen.query.key, keep) for c in again.values()]
+        return [
+            _query(zone, c.server, c.address, c.seen.query.key, keep, tuple(one.key for one in _ended(c.seen)))
+            for c in again.values()
+        ]
 
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         copies = _copies(zone, poll.seen)
-        looked = {(o.server, o.address): o for o in poll.seen if o.query.content}
+        looked = {(o.server, o.address): o for o in poll.seen if _is_second(o)}
         said: list[Finding | Inconclusive] = list(_left_out(zone, poll.seen, copies))
         compared = False
         for peers in _peers(copies):
@@ -115,7 +124,10 @@ class Content:
             for copy, _ in self._differing(peers, reference):
                 one = self._judged(copy, reference, looked)
                 said += [one] if one is not None else []
-        if not compared:
+        for copy in copies:
+            one = _expired(copy, looked.get(copy.place), poll.at)
+            said += [one] if one is not None else []
+        if not compared and not any(isinstance(one, Finding) for one in said):
             reasons = (f"{one.server}: {one.reason}" for one in said if isinstance(one, Inconclusive))
             raise CheckInconclusive(f"no two servers give the zone on one serial ({enumerated(reasons)})")
         yield from said
@@ -154,15 +166,53 @@ def _places(zone: Zone) -> Iterator[tuple[Server, Address, str | None]]:
             yield server, address, allowed[0].key if allowed else None
 
 
-def _query(zone: Zone, server: Server, address: Address, key: str | None, keep: tuple[int, ...] = ()) -> Query:
+def _query(
+    zone: Zone,
+    server: Server,
+    address: Address,
+    key: str | None,
+    keep: tuple[int, ...] = (),
+    signatures: tuple[bytes, ...] = (),
+) -> Query:
     return Query(
-        zone.name, server.name, address, zone.name, "AXFR", Transport.TCP, key=key, whole=True, content=keep
+        zone.name, server.name, address, zone.name, "AXFR", Transport.TCP, key=key, whole=True, content=keep,
+        signatures=signatures,
     )  # fmt: skip
+
+
+def _is_second(seen: Observation) -> bool:
+    return bool(seen.query.content or seen.query.signatures)
+
+
+def _ended(seen: Observation) -> tuple[SignatureOfRRset, ...]:
+    return seen.content.signatures if seen.content is not None else ()
+
+
+def _expired(copy: _Copy, again: Observation | None, now: datetime) -> Finding | Inconclusive | None:
+    """What a second transfer says of RRsets with signatures that had ended at the first."""
+    first = {one.key for one in _ended(copy.seen)}
+    if not first:
+        return None
+    if again is None or again.content is None:
+        return _unsure(copy, "it has signatures that have ended, and was not given a second time to see whose")
+    ends = sorted((moment(one.expiration, now), one.what) for one in _ended(again) if one.key in first)
+    over = [each for each in ends if each[0] <= now]
+    if not over:
+        return None
+    whose = enumerated((what for _, what in over), most=4)
+    more = f" (there may be more: no more than {MAX_ENDED} were looked at)" if len(first) == MAX_ENDED else ""
+    ago = f"{format_duration(now - over[0][0])} ago"
+    ended = f"has ended, {ago}" if len(over) == 1 else f"has ended for each, of the first {ago}"
+    text = (
+        f"{copy.server.name} ({copy.address}), in the whole zone: the last signature of {whose} {ended}{more}; "
+        f"by the clock of the monitor, {format_time(now)}"
+    )
+    return Finding(EXPIRED.code, text, copy.server.name, copy.address, SUBJECT)
 
 
 def _copies(zone: Zone, seen: tuple[Observation, ...]) -> list[_Copy]:
     """The zones that came whole at the first transfer."""
-    first = {(o.server, o.address): o for o in seen if not o.query.content}
+    first = {(o.server, o.address): o for o in seen if not _is_second(o)}
     places = ((server, address, first.get((server.name, address))) for server, address in zone.server_addresses())
     return [_Copy(s, a, o) for s, a, o in places if o is not None and o.content is not None and o.soa is not None]
 
@@ -187,7 +237,7 @@ def _reference(zone: Zone, peers: list[_Copy]) -> _Copy:
 def _left_out(zone: Zone, seen: tuple[Observation, ...], copies: list[_Copy]) -> Iterator[Inconclusive]:
     given = {copy.place for copy in copies}
     for one in seen:
-        if not one.query.content and (one.server, one.address) not in given:
+        if not _is_second(one) and (one.server, one.address) not in given:
             yield Inconclusive(one.server, one.address, SUBJECT, f"gives no zone: {why_not_given(one)}")
 
 

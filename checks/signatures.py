@@ -8,15 +8,12 @@ from typing import ClassVar
 from checks.base import StandingQuestion
 from checks.common.multi_signer import KEY_MISSING, PARENT_KEY_MISSING, others_keys, parents_keys
 from checks.common.rrset_compare import AddressCopy, Difference, copies, differences, record_queries
-from checks.common.signed_rrsets import APEX_TYPES, Place, SignedRRset, Span, is_signed, older, signed_rrsets
+from checks.common.signed_rrsets import APEX_TYPES, EXPIRED, Place, SignedRRset, Span, is_signed, older, signed_rrsets
 from checks.common.text import enumerated, format_duration, format_time
 from checks.model import Finding, Inconclusive, Observation, Query, SignatureEnd, WantedRecord, Zone, ZonePoll
 from checks.model.finding_type import SIGNATURES, FindingType, Severity
 from checks.zone_state.model import ZoneState
 
-EXPIRED = FindingType(
-    "signature-expired", Severity.CRITICAL, "A signature has ended", family=SIGNATURES, of_content=True
-)
 INVALID = FindingType(
     "signature-invalid", Severity.CRITICAL, "A signature does not verify, or has not begun", family=SIGNATURES,
     of_content=True, transient=True,

@@ -8,6 +8,11 @@ from checks.common.dnssec import Tries, Verdict, Verifier, algorithm_name, are_c
 from checks.common.rrset_compare import MACHINES, AddressCopy
 from checks.common.serial import HALF, MODULUS
 from checks.model import MAX_SIGNATURES, Address, Observation, Outcome, Shape, Signature, Zone, ZonePoll
+from checks.model.finding_type import SIGNATURES, FindingType, Severity
+
+EXPIRED = FindingType(
+    "signature-expired", Severity.CRITICAL, "A signature has ended", family=SIGNATURES, of_content=True
+)
 
 APEX_TYPES = ("SOA", "NS", "DNSKEY")
 """What is signed in every signed zone (RFC 4035 section 2.2)."""

@@ -141,7 +141,8 @@ class Query:
     """One question to one address. ``key`` names a TSIG key of the configuration; the prober holds the secret.
 
     ``qtype`` "AXFR" asks for a transfer: permission is read off the first record that is not the SOA, unless ``whole``.
-    ``content``: of a whole transfer digests are made, and the records of these parts kept (``ZoneContent``).
+    ``content``: of a whole transfer digests are made, and the records of these parts kept (``ZoneContent``), and the
+    ends of the ``signatures`` of these RRsets.
     ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
     and takes an answer from whatever address it comes. ``dnssec`` asks for the RRset's signatures, too (the DO bit,
     RFC 3225): never where EDNS is left out. ``version`` asks for the version of the zone that the answer is from
@@ -157,6 +158,7 @@ class Query:
     key: str | None = None
     whole: bool = False
     content: tuple[int, ...] | None = None
+    signatures: tuple[bytes, ...] = ()
     identify: bool = False
     anywhere: bool = False
     dnssec: bool = False

@@ -1,12 +1,29 @@
 """What is known of a whole zone that was transferred: digests of its records, and those that were asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BUCKETS = 4096
 """Into so many parts the records of a zone are divided, by a hash of each."""
 
 GENERATED_TYPES = ("RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "CDS", "CDNSKEY", "ZONEMD")
 """Types that a signer makes. They are left out where two servers sign by themselves."""
+
+
+MAX_ENDED = 64
+"""RRsets with signatures that have ended, of which is told in one transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureOfRRset:
+    """Of one RRset of a transfer the signature that ends last.
+
+    ``expiration`` is in seconds since 1970, modulo 2^32 (RFC 4034 section 3.1.5), ``what`` its owner and type, ``key``
+    what names it to ``Query.signatures``.
+    """
+
+    key: bytes
+    what: str
+    expiration: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +33,8 @@ class ZoneContent:
     ``buckets`` and ``generated``: a digest for each of BUCKETS parts, of the records of any other type and of those of
     GENERATED_TYPES. They can be compared with those that the same process made, and with no others. ``kept``: the
     records of the parts that were asked for, in canonical form (RFC 4034 section 6.2), as lines of a zone file, each
-    once and in any order; ``overflow``: there were too many, and some are missing.
+    once and in any order; ``overflow``: there were too many, and some are missing. ``signatures``: of those RRsets that
+    were asked for, or where none was of those that have a signature that had ended, MAX_ENDED at most.
     """
 
     records: int
@@ -24,6 +42,7 @@ class ZoneContent:
     generated: tuple[bytes, ...]
     kept: tuple[str, ...] = ()
     overflow: bool = False
+    signatures: tuple[SignatureOfRRset, ...] = field(default=(), compare=False)
 
     def differing(self, other: "ZoneContent", *, dnssec: bool) -> tuple[int, ...]:
         """The numbers of the parts in which the two are not the same. ``dnssec``: records of GENERATED_TYPES count."""

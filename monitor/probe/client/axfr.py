@@ -1,7 +1,6 @@
 """AXFR (RFC 5936), read message by message: whether a server gives the zone away, and if not, why not."""
 
 import asyncio
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -127,20 +126,20 @@ class Transfer:
         self._check = check or CheckZone(self._request.question.name)
         return await self._to_its_end(patience)
 
-    async def content(self, patience: float, keep: Collection[int]) -> Ended:
-        """The same, for a digest of the zone, with the records of the parts ``keep``. What a secondary would refuse is
-        not looked for. Unless it comes to a good end, nothing is taken from it.
+    async def content(self, patience: float, digest: ZoneDigest) -> Ended:
+        """The same, for a digest of the zone, with the records that it keeps. What a secondary would refuse is not
+        looked for. Unless it comes to a good end, nothing is taken from it.
         """
-        self._digest = ZoneDigest(self._request.question.name, keep)
+        self._digest = digest
         ended = await self._to_its_end(patience)
         if ended.transfer is not TransferResult.ALLOWED:
             return ended
         lines: list[str] = []
-        for record in self._digest.kept:
+        for record in digest.kept:
             lines.append(zone_line(record))
             if len(lines) % LINES_PER_TURN == 0:
                 await asyncio.sleep(0)
-        return replace(ended, content=self._digest.content(lines))
+        return replace(ended, content=digest.content(lines))
 
     async def _to_its_end(self, patience: float) -> Ended:
         try:

@@ -19,6 +19,7 @@ from monitor.probe.message.request import AXFR, ZONEVERSION, Question, make_requ
 from monitor.probe.message.response import NO_EDNS
 from monitor.probe.message.text import bounded, evidence
 from monitor.probe.message.tsig import Signer
+from monitor.probe.message.zone_digest import ZoneDigest
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
 
@@ -215,10 +216,13 @@ class Exchange:
                 verifier = signer.verifier(one) if signer is not None else None
                 transfer = Transfer(stream, one, verifier, self._settings.transfer)
                 if attempt.query.content is not None:
-                    return await transfer.content(patience, attempt.query.content)
+                    return await transfer.content(patience, self._digest(attempt.query, asked))
                 return await (transfer.whole(patience) if attempt.query.whole else transfer.permission(patience))
             finally:
                 stream.close()
+
+    def _digest(self, query: Query, asked: Question) -> ZoneDigest:
+        return ZoneDigest(asked.name, query.content or (), query.signatures, int(self._now().timestamp()))
 
     def _signer(self, name: str | None) -> Signer | None:
         """Raises ValueError when there is no such key, or it cannot be used."""

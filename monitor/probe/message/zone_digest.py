@@ -8,6 +8,8 @@ process and nowhere else. A record that is sent twice is counted twice: whether 
 transfer tells, that keeps those of the buckets in question as a set.
 
 The SOA is not in it: it is read beside it. Records of DNSSEC that a signer makes are summed up apart from all others.
+Of signatures that have ended is noted whose they are: another of the same RRset may be valid still, and have come
+before. Of an RRset that a second transfer watches the signature that ends last is known at its end.
 """
 
 import secrets
@@ -18,9 +20,10 @@ from types import MappingProxyType
 
 from dns.rdatatype import RdataType
 
-from checks.model.content import BUCKETS, GENERATED_TYPES, ZoneContent
+from checks.common.serial import HALF, MODULUS
+from checks.model.content import BUCKETS, GENERATED_TYPES, MAX_ENDED, SignatureOfRRset, ZoneContent
 from monitor.probe.message import wire as wire_format
-from monitor.probe.message.request import IN
+from monitor.probe.message.request import IN, name_text
 from monitor.probe.message.wire import FIXED, HEADER, SOA, TSIG, Header, Malformed, MessageOutline
 
 MAX_KEPT_RECORDS = 100_000
@@ -64,26 +67,36 @@ _KINDS = MappingProxyType(
 
 class ZoneDigest:
     """Reads the messages of one transfer. ``zone`` is the wire name of its apex, in lower case; the records of the
-    buckets ``keep`` are kept, as canonical octets, up to MAX_KEPT_RECORDS of them.
+    buckets ``keep`` are kept, as canonical octets, up to MAX_KEPT_RECORDS of them. ``watched`` are the keys of RRsets
+    (owner and type, as in the wire) whose signatures are followed; if none, those that had ended at ``now`` are noted,
+    in seconds since 1970.
     """
 
-    __slots__ = ("_generated", "_keep", "_octets", "_overflow", "_records", "_sums", "_zone", "kept")
+    __slots__ = (
+        "_generated", "_keep", "_left", "_now", "_octets", "_overflow", "_records", "_sums", "_watched", "_zone",
+        "kept",
+    )  # fmt: skip
 
-    def __init__(self, zone: bytes, keep: Collection[int] = ()) -> None:
+    def __init__(self, zone: bytes, keep: Collection[int] = (), watched: Collection[bytes] = (), now: int = 0) -> None:
         self._zone = zone
         self._keep = frozenset(keep)
         self._sums = [0] * BUCKETS
         self._generated = [0] * BUCKETS
         self._records = self._octets = 0
         self._overflow = False
+        self._watched = frozenset(watched)
+        self._now = now
+        self._left: dict[bytes, int] = {}
+        """RRset → seconds from now to the end of its last signature."""
         self.kept: set[bytes] = set()
         """The records of those buckets, in canonical wire form."""
 
     def content(self, lines: Iterable[str] = ()) -> ZoneContent:
         """What came of the messages so far; ``lines`` are those of the records that were kept."""
         return ZoneContent(
-            self._records, _shortened(self._sums), _shortened(self._generated), tuple(lines), self._overflow
-        )
+            self._records, _shortened(self._sums), _shortened(self._generated), tuple(lines), self._overflow,
+            tuple(self._signature(key, left) for key, left in self._left.items()),
+        )  # fmt: skip
 
     def outline(self, wire: bytes) -> MessageOutline:
         """Takes in one message, and says what ``wire.outline`` does of it.
@@ -146,6 +159,8 @@ class ZoneDigest:
             else:
                 into = self._generated if kind in (_GENERATED, _SIGNATURE) else sums
                 record = owner + _canonical(wire, fixed, position, rtype, kind, names)
+                if kind == _SIGNATURE:
+                    self._note_end(owner, wire, fixed + FIXED.size)
             value = int.from_bytes(blake2b(key + record).digest(), "little")
             into[value & last] += value
             if keep and value & last in keep:
@@ -158,6 +173,21 @@ class ZoneDigest:
         if not wire_format.under(owner, self._zone):
             raise Malformed("a record of another zone")
         return owner, after
+
+    def _note_end(self, owner: bytes, wire: bytes, rdata: int) -> None:
+        """Type covered and expiration stand at 0 and 8 (RFC 4034 section 3.1)."""
+        left = (int.from_bytes(wire[rdata + 8 : rdata + 12], "big") - self._now + HALF) % MODULUS - HALF
+        if left > 0 and not self._left and not self._watched:
+            return
+        key, known = owner + wire[rdata : rdata + 2], self._left
+        if key in known:
+            known[key] = max(left, known[key])
+        elif key in self._watched or (left <= 0 and not self._watched and len(known) < MAX_ENDED):
+            known[key] = left
+
+    def _signature(self, key: bytes, left: int) -> SignatureOfRRset:
+        covered = RdataType.to_text(RdataType.make(int.from_bytes(key[-2:], "big")))
+        return SignatureOfRRset(key, f"{name_text(key[:-2])} {covered}", (self._now + left) % MODULUS)
 
     def _keep_record(self, record: bytes) -> None:
         if len(self.kept) >= MAX_KEPT_RECORDS or self._octets > MAX_KEPT_OCTETS:

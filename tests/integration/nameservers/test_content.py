@@ -2,21 +2,69 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from checks.model import Health, Zone
+from checks.model import Expectation, Health, TransferRule, Zone
 from checks.model import Server as Watched
+from monitor.clock import now
 from monitor.probe.types import Prober
 from tests.integration.nameservers.test_records import LONG, RECORDS, spelt
 from tests.integration.nameservers.world import Watch, codes
-from tests.support.lab.model import Content
+from tests.support.lab.model import XFR, Content
 from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
+from tests.support.signed_zones import signed, zone_key
 
 ZONE = "same.test."
 MANY = "many.test."
 ONE, OTHER = "h70000 A 10.1.17.112", "h70000 A 10.1.17.113"
+
+
+DAY = timedelta(days=1)
+DEEP = "deep.test."
+
+
+def deep() -> Content:
+    """A signed zone. Two signatures have ended: of one RRset it was the only one, of another there is a newer."""
+    content, key = Content(DEEP, serial=10, records=("@ NS ns1", "ns1 A 192.0.2.53", "a.b A 192.0.2.1")), zone_key()
+    good = signed(content, key, now() - DAY, now() + 20 * DAY)
+    ended = signed(content, key, now() - 30 * DAY, now() - 2 * DAY)
+    old = [one for one in ended.records if _is_signature(one, "a.b") or _is_signature(one, "ns1")]
+    kept = [one for one in good.records if not _is_signature(one, "a.b")]
+    return replace(good, records=(*kept, *old))
+
+
+def _is_signature(record: str, owner: str) -> bool:
+    name, rtype, rdata = record.split(None, 2)
+    return name.removesuffix(f".{DEEP}") == owner and rtype == "RRSIG" and rdata.startswith("A ")
+
+
+@pytest.fixture(scope="module")
+def signers() -> Iterator[Lab]:
+    """Secondaries of all softwares, of a zone that was signed by hand."""
+    with Lab() as lab:
+        primary = lab.primary("bind", deep(), name="primary")
+        for software in SOFTWARE:
+            lab.secondary(software, of=primary, name=software).use_dnssec()
+        lab.start()
+        for server in lab.servers:
+            server.wait(DEEP, 10)
+        yield lab
+
+
+async def test_signatures_that_ended_are_found_wherever_they_are(signers: Lab, probe: Prober) -> None:
+    servers = tuple(Watched(server.name, (server.ipv4,)) for server in signers.servers)
+    rule = TransferRule("*", Expectation.ALLOWED, XFR.name)
+    watched = Zone(DEEP, servers, "primary", content=True, transfers=(rule,), ignored=("*",))
+    assert codes(await Watch(probe, watched).look("signatures")) == {}
+    watch = Watch(probe, watched)
+    result = await watch.look("content")
+    assert codes(result) == {server.name: {"signature-expired"} for server in signers.servers}
+    assert result.unsure == ()
+    assert all(f"the last signature of a.b.{DEEP} A has ended, 2 d ago" in one.text for one in result.findings)
+    assert len(watch.seen) == 2 * len(servers)
 
 
 @pytest.fixture(scope="module")

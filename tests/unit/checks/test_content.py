@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from checks.common.text import format_time
 from checks.common.zone_difference import zone_difference
 from checks.content import MAX_SHOWN, Content
 from checks.evaluation import run_check
@@ -19,8 +20,9 @@ from checks.model import (
     Zone,
     ZoneContent,
 )
+from checks.model.content import MAX_ENDED, SignatureOfRRset
 from checks.zone_state.model import ZoneState
-from tests.support.observations import SOA, gather, pulled, server, zone
+from tests.support.observations import NOON, SOA, gather, pulled, server, zone
 
 THREE = zone("ns1", "ns2", "ns3", content=True)
 TRIO = replace(THREE, primary=None)
@@ -165,6 +167,78 @@ def test_whom_it_asks_with_which_key(rules: tuple[TransferRule, ...], asked: lis
     queries = list(Content().queries(replace(THREE, transfers=rules), ()))
     assert [(query.server, query.key) for query in queries] == asked
     assert all(query.whole and query.content == () for query in queries)
+
+
+NOW = NOON.timestamp()
+"""When all was seen."""
+
+Ends = dict[str, tuple[int, ...]]
+"""Owner → in how many seconds its signatures end, in the order in which they come."""
+
+
+def with_signatures(query: Query, ends: Ends) -> Observation:
+    """As a transfer reads them: first who has one that has ended, then of these the one that ends last."""
+    watched = [owner for owner, left in ends.items() if any(one <= 0 for one in left)]
+    found = tuple(
+        SignatureOfRRset(owner.encode(), f"{owner}.example.com. A", int(NOW + (max(left) if query.signatures else -1)))
+        for owner, left in ends.items()
+        if owner in watched[:MAX_ENDED] and (not query.signatures or owner.encode() in query.signatures)
+    )
+    seen = give(query, SAME)
+    assert seen.content is not None
+    return replace(seen, content=replace(seen.content, signatures=found))
+
+
+def look_at_signatures(ends: Ends, then: Ends | None = None) -> CheckResult:
+    """Of ns2, the others' never end."""
+    check = Content()
+    first = [with_signatures(query, ends if query.server == "ns2" else {}) for query in check.queries(THREE, ())]
+    again = check.queries(THREE, tuple(first))
+    second = [with_signatures(query, ends) if then is None else give(query, {}) for query in again]
+    assert {one.query.server for one in second} <= {"ns2"}
+    return run_check(check, THREE, gather(THREE, "content", *first, *second), ZoneState(THREE.name))
+
+
+ENDS: list[tuple[Ends, set[str]]] = [
+    ({}, set()),
+    ({"www": (3600,)}, set()),
+    ({"www": (3600, -3600)}, set()),
+    ({"www": (-3600, 3600)}, set()),
+    ({"www": (-7200, -3600)}, {"signature-expired ns2"}),
+    ({"www": (0,)}, {"signature-expired ns2"}),
+    ({"www": (-1,), "mail": (-7200, 7200)}, {"signature-expired ns2"}),
+]
+
+
+@pytest.mark.parametrize(("ends", "said"), ENDS)
+def test_an_rrset_whose_last_signature_has_ended_is_told_wherever_it_is(ends: Ends, said: set[str]) -> None:
+    assert found(look_at_signatures(ends)) == said
+
+
+def test_what_is_told_of_signatures() -> None:
+    (one,) = look_at_signatures({"www": (-7200, -3600), "good": (-1, 60)}).findings
+    assert one.text == (
+        "ns2 (192.0.2.2), in the whole zone: the last signature of www.example.com. A has ended, 1 h ago; "
+        f"by the clock of the monitor, {format_time(NOON)}"
+    )
+    (one,) = look_at_signatures({"www": (-60,), "mail": (-7200,)}).findings
+    assert "of mail.example.com. A and www.example.com. A has ended for each, of the first 2 h ago; by" in one.text
+    (one,) = look_at_signatures({f"h{number}": (-60,) for number in range(100)}).findings
+    assert "and 60 more has ended for each, of the first 1 min ago (there may be more: no more than 64 were" in one.text
+
+
+def test_signatures_of_which_a_second_transfer_does_not_tell_accuse_nobody() -> None:
+    result = look_at_signatures({"www": (-60,)}, then={})
+    assert found(result) == {"? ns2"}
+    assert "was not given a second time to see whose" in result.unsure[0].reason
+
+
+def test_a_signature_that_has_ended_is_told_where_nobody_can_be_compared_with() -> None:
+    check = Content()
+    first = [with_signatures(query, {"www": (-60,)}) for query in check.queries(THREE, ())][:1]
+    second = [with_signatures(query, {"www": (-60,)}) for query in check.queries(THREE, tuple(first))]
+    result = run_check(check, THREE, gather(THREE, "content", *first, *second), ZoneState(THREE.name))
+    assert found(result) == {"signature-expired ns1", "? ns1"}
 
 
 ASKED = Query("", "", THREE.servers[0].addresses[0], "", "AXFR")

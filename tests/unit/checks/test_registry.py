@@ -22,8 +22,8 @@ def test_all_there() -> None:
 
 
 def test_every_code_belongs_to_one_check() -> None:
-    """But for open transfers, which are found with a rule and, less often, without one, and for edits without a new
-    serial, of the records of two checks, and for content, of single records and of whole zones.
+    """But for open transfers, which are found with a rule and, less often, without one, for edits without a new serial,
+    of the records of two checks, and for content and signatures that have ended, of single records and of whole zones.
     """
     said = Counter(found.code for check in CHECKS.values() for found in check.finding_types)
     said.update(found.code for found in finding_types.FINDINGS)
@@ -31,6 +31,7 @@ def test_every_code_belongs_to_one_check() -> None:
         "transfer-open": 2,
         "serial-unbumped": 2,
         "content-differs": 2,
+        "signature-expired": 2,
     }
     assert list(FINDING_TYPES) == list(said)
 

@@ -8,10 +8,11 @@ import dns.name
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
+import dns.rdtypes.ANY.RRSIG
 import dns.rrset
 import pytest
 
-from checks.model.content import BUCKETS
+from checks.model.content import BUCKETS, MAX_ENDED
 from monitor.probe.message import wire as wire_format
 from monitor.probe.message import zone_digest
 from monitor.probe.message.wire import Malformed
@@ -108,6 +109,48 @@ def test_another_ttl_is_another_record() -> None:
     wire = message(("www A 192.0.2.80",))
     other = wire.replace(b"\0\0\1\x2c", b"\0\0\1\x2d")
     assert digest(wire).content().differing(digest(other).content(), dnssec=False)
+
+
+ENDED, LATER, LAST = 100, 200, 2**31 + 50
+"""When signatures end; the last is nearly half a turn of the clock after."""
+
+
+def signature(owner: str, covered: str, ends: int) -> str:
+    text = dns.rdtypes.ANY.RRSIG.posixtime_to_sigtime(ends)
+    return f"{owner} RRSIG {covered} 13 3 300 {text} 19700101000000 1 example.com. AAAA"
+
+
+SIGNED = (
+    "www A 192.0.2.80", signature("www", "A", LATER), signature("www", "TXT", ENDED), signature("WWW", "A", ENDED),
+    signature("mail", "A", ENDED), signature("a.mail", "A", LATER), signature("mail", "A", LAST),
+)  # fmt: skip
+
+
+def ends(records: tuple[str, ...], at: int, watched: tuple[bytes, ...] = ()) -> dict[str, int]:
+    made = ZoneDigest(ZONE, (), watched, at)
+    for louder in False, True:
+        made.outline(message(records, louder=louder))
+    return {one.what: one.expiration for one in made.content().signatures}
+
+
+def test_whose_signatures_have_ended() -> None:
+    assert ends(SIGNED, ENDED - 1) == {}
+    over = ends(SIGNED, ENDED)
+    assert over == {"www.example.com. TXT": ENDED, "www.example.com. A": LATER, "mail.example.com. A": LAST}
+    made = ZoneDigest(ZONE, (), (), ENDED)
+    made.outline(message(SIGNED))
+    first = made.content().signatures
+    assert [one.what for one in first] == ["www.example.com. TXT", "www.example.com. A", "mail.example.com. A"]
+    assert first[1].expiration == ENDED, "what came before it was not noted"
+    keys = tuple(one.key for one in first)
+    assert ends(SIGNED, ENDED, keys) == over
+    assert ends(SIGNED[::-1], LATER, keys[:1]) == {"www.example.com. TXT": ENDED}
+    assert ends(SIGNED, LATER, keys[1:2]) == {"www.example.com. A": LATER}
+
+
+def test_a_zone_whose_every_signature_has_ended_takes_no_room() -> None:
+    many = tuple(signature(f"h{number}", "A", ENDED) for number in range(200))
+    assert len(ends(many, ENDED)) == MAX_ENDED
 
 
 def test_no_more_is_kept_than_there_is_room_for() -> None:

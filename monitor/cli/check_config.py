@@ -138,7 +138,8 @@ def understood(
             for number, kind in enumerate(config.zones.template_ids[:most])
         ],
         "zones_total": len(zones),
-        "lists": [{"file": str(each.path), "format": each.format, "zones": each.zones} for each in config.lists],
+        "lists": [{"file": str(each.path), "format": each.format, "zones": each.zones} for each in config.lists]
+        + [{"file": each.url, "format": "powerdns", "zones": None} for each in config.polled_lists],
         "catalogs": [
             {
                 "zone": each.zone,

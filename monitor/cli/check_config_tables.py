@@ -17,7 +17,9 @@ def tables(said: dict[str, Any], most: int | None) -> list[PrintedTable]:
     more = _more(said["zones_total"] - len(zones))
     cap = f"at most {said['max_queries_per_second_per_server']:g} queries/s go to one server"
     unseen = _more(len(said["servers"]) - len(servers))
-    lists = [(each["file"], each["format"], str(each["zones"])) for each in said["lists"]]
+    lists = [
+        (each["file"], each["format"], "-" if each["zones"] is None else str(each["zones"])) for each in said["lists"]
+    ]
     nobody = "" if said["receivers"] else "nobody is told of anything"
     keys = [(key["name"], key["wire_name"], key["algorithm"]) for key in said["keys"]]
     receivers = [(receiver["name"], receiver["type"]) for receiver in said["receivers"]]

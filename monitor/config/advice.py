@@ -49,7 +49,7 @@ def _shared_addresses(problems: Problems, config: Config) -> None:
 
 def _unused(problems: Problems, config: Config) -> None:
     members = [entry for catalog in config.catalogs for entry in (catalog.entry, *dict(catalog.groups).values())]
-    alike = (*config.zones.templates, *members)
+    alike = (*config.zones.templates, *members, *(each.entry for each in config.polled_lists))
     wanted = {catalog.key for catalog in config.catalogs}
     wanted |= {rule.key for zone in alike for rule in zone.transfers}
     wanted |= {server.notify_key for server in config.servers.values()}
@@ -118,6 +118,8 @@ def _one_of_each(zones: ZoneTable[ZoneEntry], kinds: Collection[int], places: Ma
 
 
 def _routes(problems: Problems, config: Config) -> None:
+    if config.polled_lists:  # which zones there will be is not known
+        return
     zones = config.zones
     for index, route in enumerate(config.routes):
         for at, pattern in enumerate(route.zones):

@@ -63,7 +63,8 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         probe=probe if problems.sound("probe") else None,
     )  # fmt: skip
     notifiers, kinds = receivers(problems, file.receivers, context)
-    watched, listed = Lists(problems, references, context).read(file)
+    lists = Lists(problems, references, context)
+    watched, listed = lists.read(file)
     catalogs_read = catalogs(problems, file.catalogs, references)
     check_upstreams(problems, server_paths(written_servers), references.servers, watched)
     config = Config(
@@ -79,6 +80,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         zones=watched,
         lists=listed,
         catalogs=catalogs_read,
+        polled_lists=tuple(lists.polled),
         severity=severities(problems, ("severity",), file.severity),
         policy=_section(problems, file, "alerting", Policy, context),
         receivers=notifiers,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from alerting.model import Policy, Route
+from alerting.model import Policy, Route, Secret
 from alerting.notifier import Notifier
 from checks.base import Check
 from checks.model import (
@@ -175,6 +175,16 @@ class ZoneList:
     """`"csv"` (`.csv`); `"jsonl"` (`.jsonl`, `.ndjson`); `"named.conf"` (that name, `named.conf.…`, `.nzf`),
     `"knot.conf"`, `"nsd.conf"`, `"zone.list"` (these names), any other name: `"names"`, or `"bind"`, `"knot"`, `"nsd"`
     where it begins as their own lists do."""
+    url: str | None = field(
+        default=None,
+        metadata={"unset": "", "example": 'url = "http://127.0.0.1:8081/api/v1/servers/localhost/zones"'},
+    )
+    """In place of a file: the zones of a PowerDNS server, by its API (http or https). The running service asks for
+    them; `check-config` does not."""
+    api_key: Secret | None = field(default=None, repr=False, metadata={"example": 'api_key_file = "pdns.key"'})
+    """The key of that API (`api-key` in `pdns.conf`), needed with `url`."""
+    refresh: timedelta = field(default=timedelta(minutes=1), metadata={"bounds": {"ge": timedelta(seconds=1)}})
+    """How often the zones are asked for at the `url`; at least `"1s"`."""
     max_shrink: float = field(default=MAX_SHRINK, metadata={"bounds": {"ge": 0, "le": 1}})
     """The share of the zones of this file, or of all files of this directory, that may be gone at once, from one
     reading to the next, by a reload or a restart; one zone may be in any case, all of them only with `1`. Where
@@ -206,6 +216,18 @@ class Catalog:
     def member(self, groups: Collection[str]) -> ZoneEntry:
         """What a member in these groups is: that of the first of ``self.groups`` that it is in."""
         return next((entry for name, entry in self.groups if name in groups), self.entry)
+
+
+@dataclass(frozen=True, slots=True)
+class PolledList:
+    """Zones that the API of a PowerDNS server has, asked for again and again."""
+
+    url: str
+    api_key: Secret = field(repr=False)
+    refresh: timedelta
+    max_shrink: float
+    entry: ZoneEntry
+    """What its zones are, without a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +269,8 @@ class Config:
     """The files beside the configuration that some of the zones are from."""
     catalogs: tuple[Catalog, ...] = ()
     """The catalogs whose members are watched beside ``zones``."""
+    polled_lists: tuple[PolledList, ...] = ()
+    """Lists whose zones are watched beside ``zones``, as soon as they are known."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
     """Only what the operator changed; the rest is as in the finding types."""
     policy: Policy = field(default_factory=Policy)

@@ -10,7 +10,8 @@ from checks.model.zone_table import ZoneTable
 from monitor.config import file_model, toml_reader, zone_rows
 from monitor.config.errors import InvalidValue, KeyPath, Mistake, Problems, quoted, shown
 from monitor.config.files import check_kind, reason
-from monitor.config.model import MAX_SHRINK, ZoneEntry, ZoneFile
+from monitor.config.model import MAX_SHRINK, PolledList, ZoneEntry, ZoneFile
+from monitor.config.polled_lists import polled_list, refuse_without_url
 from monitor.config.secrets import FileContext
 from monitor.config.tables import table_of
 from monitor.config.zone_collector import Build, WrittenOptions, ZoneCollector
@@ -67,6 +68,7 @@ class Lists:
     context: FileContext
     collector: ZoneCollector = field(default_factory=ZoneCollector)
     list_files: list[ListFile] = field(default_factory=list)
+    polled: list[PolledList] = field(default_factory=list)
 
     def read(self, file: file_model.File) -> tuple[ZoneTable[ZoneEntry], tuple[ZoneFile, ...]]:
         misspelt = self.problems.misspelt((), "zone") or self.problems.misspelt((), "list")
@@ -75,7 +77,9 @@ class Lists:
         for entry in zones(self.problems, file.zones, self.references):
             self.collector.add_alike((entry.name,), self._number(entry))
         for index, table in enumerate(file.lists):
-            if table is not None:
+            if table is not None and table.url is not None:
+                self._poll(("lists", index), table)
+            elif table is not None:
                 self.list_files += self._list_files(("lists", index), table)
         for list_file in self.list_files:
             self._take(list_file)
@@ -89,6 +93,15 @@ class Lists:
     def _number(self, entry: ZoneEntry) -> int:
         return self.collector.learn(entry.without_name())
 
+    def _poll(self, section: KeyPath, table: Any) -> None:
+        """A list that is not in a file."""
+        found = polled_list(self.problems, section, table, self.references, self.context)
+        if found is None:
+            return
+        if any(found.url == one.url for one in self.polled):
+            self.problems.mistake((*section, "url"), "another list has the same")
+        self.polled.append(found)
+
     def _list_files(self, section: KeyPath, table: Any) -> Iterator[ListFile]:
         """The files of a section."""
         paths = self._paths(section, table)
@@ -100,6 +113,7 @@ class Lists:
             yield ListFile(path, form, section, table, plain, self.problems, source, entry)
 
     def _paths(self, section: KeyPath, table: Any) -> list[Path]:
+        refuse_without_url(self.problems, section, table)
         if table.file is not None and table.directory is not None:
             self.problems.mistake((*section, "directory"), "given together with file", "one of them is enough")
             return []
@@ -107,7 +121,7 @@ class Lists:
         written = table.file if table.directory is None else table.directory
         if written is None:
             if self.problems.sound(*section):
-                self.problems.mistake(section, "names neither a file nor a directory", 'file = "zones.txt"')
+                self.problems.mistake(section, "names neither a file nor a directory nor a url", 'file = "zones.txt"')
             return []
         where = (*section, key)
         path = self.problems.parsed(where, written, self.context.path)

@@ -83,13 +83,15 @@ class Catalogs:
         self._config = Config()
         self._client = CatalogClient(self._config.probe, {}, now)
         self._wake = asyncio.Event()
+        self._asking: asyncio.Future[list[bool]] | None = None
+        self._stopping = asyncio.Event()
 
     @property
     def troubles(self) -> tuple[SourceTrouble, ...]:
         return tuple(one.trouble for one in self._followed.values() if one.trouble is not None)
 
-    def use(self, config: Config) -> Config:
-        """Follow the catalogs of this configuration from now on; each is read anew. What is to be watched by it."""
+    def use(self, config: Config) -> None:
+        """Follow the catalogs of this configuration from now on; each is read anew."""
         self._config = config
         self._client = CatalogClient(config.probe, config.keys, self._now)
         before, self._followed = self._followed, {}
@@ -99,7 +101,6 @@ class Catalogs:
             one.due, one.anew, one.rewound = 0.0, True, bool(before)
             self._followed[source] = one
         self._wake.set()
-        return self.with_members()
 
     def with_members(self) -> Config:
         """The configuration with the members of its catalogs, but those that are written in it."""
@@ -125,18 +126,31 @@ class Catalogs:
         self._stored = bodies
 
     async def follow(self, changed: Callable[[], Awaitable[None]], keep: Callable[[str, str], Awaitable[None]]) -> None:
-        """Ask for each catalog when it is time, for ever; ``changed`` is called when members have come, gone or changed
-        their groups.
+        """Ask for each catalog when it is time, until ``stop``; ``changed`` is called when members have come,
+        gone or changed their groups.
         """
-        while True:
+        while not self._stopping.is_set():
             self._wake.clear()
-            found = await asyncio.gather(*(self._refresh(catalog) for catalog in self._due()))
+            self._asking = asyncio.gather(*(self._refresh(catalog) for catalog in self._due()))
+            try:
+                found = await self._asking
+            except asyncio.CancelledError:
+                if self._stopping.is_set():
+                    return
+                raise
             if any(found):
                 await self.keep(keep)
                 await changed()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._wake.wait()
+
+    def stop(self) -> None:
+        """Break off what is being asked."""
+        self._stopping.set()
+        self._wake.set()
+        if self._asking is not None:
+            self._asking.cancel()
 
     def _due(self) -> Iterator[Catalog]:
         now = monotonic()

@@ -24,7 +24,6 @@ from monitor.polling.poller import Poller
 from monitor.polling.stored_addresses import recall_addresses
 from monitor.probe.cannot_listen import CannotListen
 from monitor.probe.server_series import ServerSeries
-from monitor.service.catalogs import Catalogs
 from monitor.service.config_log import log_problems, log_refusal, log_warnings
 from monitor.service.notify_service import NotifyService
 from monitor.service.plan import as_started, cadences, plan_of
@@ -32,9 +31,9 @@ from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
+from monitor.service.sourced_zones import SourcedZones
 from monitor.service.sweep_record import SweepRecord
 from monitor.service.waits import ServiceWaits
-from monitor.service.zone_sources import ZoneSources
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import SweepGroup
@@ -108,7 +107,7 @@ class Service:
         self._run("deliver", self._dispatcher.run())
         self._run("recheck", self._recheck())
         self._run("estimate", self._estimate())
-        self._run("catalogs", self._catalogs.follow(self._take_members, self._evaluator.keep_zone_source))
+        self._run("zones", self._sourced_zones.follow(self._take_zones, self._evaluator.keep_zone_source))
         self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
         host, port = self.address
         log_warnings(self.config)
@@ -119,11 +118,9 @@ class Service:
     async def _wire(self) -> None:
         started = now()
         remembered = await self._store.restore()
-        self._zone_sources = ZoneSources({one.source: one.body for one in remembered.zone_sources})
-        config = await asyncio.to_thread(self._zone_sources.guard, self.config, None)
         kept = {one.source: one.body for one in remembered.zone_sources}
-        self._catalogs = Catalogs(kept, now, lambda: self._found.servers)
-        config = self.config = self._catalogs.use(config)
+        self._sourced_zones = SourcedZones(kept, now, lambda: self._found.servers)
+        config = self.config = await self._sourced_zones.use(self.config, None)
         past = await self._past()
         self._found = await resolve(config, recall_addresses(remembered.zone_states, config), started)
         log_problems(self._found.problems)
@@ -154,10 +151,10 @@ class Service:
             server_series=server_series,
         )  # fmt: skip
         self._evaluator.failing = self._dispatcher.failing
-        self._evaluator.source_troubles = lambda: (*self._zone_sources.troubles, *self._catalogs.troubles)
+        self._evaluator.source_troubles = lambda: self._sourced_zones.troubles
         self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
         await self._receiver_moves.use(config)
-        await self._zone_sources.keep(self._evaluator.keep_zone_source)
+        await self._sourced_zones.keep(self._evaluator.keep_zone_source)
         change = await self._evaluator.replan(plan, first=True)
         self._sweeps = SweepRecord(self._evaluator, now)
         self._poller = Poller(
@@ -187,6 +184,7 @@ class Service:
         log.info("stopping")
         self._stopping.set()
         self._evaluator.rechecks.wake()
+        self._sourced_zones.stop()
         await self._schedule.stop()
         await self._notify.close()
         await self._poller.stop()
@@ -212,14 +210,12 @@ class Service:
                 return False
             if kept:
                 log.warning("these keys need a restart", keys=kept)
-            config = await asyncio.to_thread(self._zone_sources.guard, config, self.config)
-            config = self._catalogs.use(config)
+            config = await self._sourced_zones.use(config, self.config)
             found = await resolve(config, self._found, now())
             if self._stopping.is_set():
                 return False
             await self._receiver_moves.use(config)
-            await self._zone_sources.keep(self._evaluator.keep_zone_source)
-            await self._catalogs.keep(self._evaluator.keep_zone_source)
+            await self._sourced_zones.keep(self._evaluator.keep_zone_source)
             await self._take(config, found)
             plan = self._evaluator.plan
             self._schedule.plan(cadences(config, plan))
@@ -232,12 +228,14 @@ class Service:
         async with self._changing:
             await self._take(self.config, await resolve(self.config, self._found, now()))
 
-    async def _take_members(self) -> None:
-        """Watch the members that catalogs have now."""
+    async def _take_zones(self) -> None:
+        """Watch the zones that sources have now."""
         async with self._changing:
-            config = await asyncio.to_thread(self._catalogs.with_members)
-            await self._take(config, await resolve(config, self._found, now()))
-            self._schedule.plan(cadences(config, self._evaluator.plan))
+            config = await self._sourced_zones.watched()
+            found = await resolve(config, self._found, now())
+            if not self._stopping.is_set():
+                await self._take(config, found)
+                self._schedule.plan(cadences(config, self._evaluator.plan))
 
     async def _resolve_ns_names(self, names: frozenset[str]) -> None:
         """Find out where the servers are that NS sets name, and that are not listed under that name."""

@@ -141,7 +141,7 @@ def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
 @pytest.mark.parametrize(("section", "key"), ALL, ids=str)
 def test_every_key_is_in_the_example(section: str, key: str) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    ways = other_ways(key) if section.split(maxsplit=1)[0] in ("service", "keys", "receivers") else {key}
+    ways = other_ways(key) if section.split(maxsplit=1)[0] in ("service", "keys", "receivers", "lists") else {key}
     assert any(re.search(rf"(^|[\[\s#.{{\"]){re.escape(way)}(\"?\s*=|\]|\.)", text, re.MULTILINE) for way in ways)
 
 
@@ -190,6 +190,8 @@ def test_defaults_on_the_page_are_the_defaults(section: str, key: str, value: st
         "catalogs": '[[catalogs]]\nzone = "c.example"\nfrom = ["192.0.2.1"]\n',
         "lists": '[[lists]]\nfile = "zones.txt"\n',
     }.get(section, f"[{section}]\n")
+    if (section, key) == ("lists", "refresh"):
+        start = '[[lists]]\nurl = "http://127.0.0.1/zones"\napi_key = "secret"\n'
     zone = "" if section == "zones" else '[[zones]]\nname = "example.com"\n'
     (tmp_path / "zones.txt").write_text("example.org\n")
     here = tmp_path / "config.toml"

@@ -210,7 +210,7 @@ SECTIONS = [
     ('[[lists]]\nfile = "d"\n', '7: lists[0].file: "d" is a directory (write directory = "…")'),
     ('[[lists]]\ndirectory = "a.txt"\n', '7: lists[0].directory: "a.txt" cannot be read: Not a directory'),
     ('[[lists]]\ndirectory = "d"\n', '7: lists[0].directory: there is no file in "d"'),
-    ("[[lists]]\n", '6: lists[0]: names neither a file nor a directory (file = "zones.txt")'),
+    ("[[lists]]\n", '6: lists[0]: names neither a file nor a directory nor a url (file = "zones.txt")'),
     (
         '[[lists]]\nfile = "a.txt"\ndirectory = "d"\n',
         "8: lists[0].directory: given together with file (one of them is enough)",

@@ -44,7 +44,8 @@ class Desk:
         self.config = Config(catalogs=(CATALOG,), zones=ZoneTable.of((ZoneEntry("own.example.", ("ns9",)),)))
 
     def use(self) -> dict[str, ZoneEntry]:
-        watched = self.catalogs.use(self.config)
+        self.catalogs.use(self.config)
+        watched = self.catalogs.with_members()
         self.catalogs._client = self  # type: ignore[assignment]
         return {name: entry.without_name() for name, entry in watched.zones.items()}
 

@@ -14,6 +14,8 @@ from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import ConfigError, InvalidValue
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 from monitor.config.sections import Resolver
+from monitor.config.servers import server_name
+from monitor.probe.message.names import show
 from monitor.probe.settings import Probe
 
 T = TypeVar("T")
@@ -61,8 +63,11 @@ def read_order(
     for text in servers:
         name, entry = _meant("--server: ", _server, text)
         there = entries.get(name, ServerEntry(name))
-        entries[name] = ServerEntry(name, (*there.addresses, *entry.addresses), there.host or entry.host)
-    read = tuple(_list(path, form) for path in lists)
+        entries[name] = ServerEntry(
+            name, tuple(dict.fromkeys((*there.addresses, *entry.addresses))), there.host or entry.host
+        )
+    where: dict[str, str] = dict.fromkeys(names, "among those that are named")
+    read = tuple(_list(path, form, where) for path in dict.fromkeys(lists))
     settings = Resolver()
     if resolver is not None:
         settings = Resolver((_meant("--resolver: ", address, resolver),))
@@ -90,14 +95,14 @@ def _server(text: str) -> tuple[str, ServerEntry]:
             host = host_name(text)
             return host.removesuffix("."), ServerEntry(host.removesuffix("."), host=host)
         return str(found), ServerEntry(str(found), (found,))
-    name = name.lower()
-    if not name or not name.isprintable() or name != name.strip() or len(name) > 255:
+    if not name:
         raise InvalidValue("a server is written NAME=ADDRESS[:PORT], ADDRESS or HOST")
+    name = server_name(name)
     return name, ServerEntry(name, (address(where),))
 
 
-def _list(path: Path, form: str | None) -> ImportedList:
-    """The list as the configuration would read it."""
+def _list(path: Path, form: str | None, where: dict[str, str]) -> ImportedList:
+    """The list as the configuration would read it. ``where`` says of each zone so far where it is."""
     from monitor.config.load import parse
 
     whole = path.absolute()
@@ -107,5 +112,9 @@ def _list(path: Path, form: str | None) -> ImportedList:
     except ConfigError as error:
         raise Failure(str(error), 78) from None
     names = read.zones.names
+    for name in names:
+        if name in where:
+            raise Failure(f"zone {show(name)} is in {whole} and {where[name]}: a configuration has it once", 78)
+        where[name] = f"in {whole}"
     step = max(1, len(names) // SAMPLE)
     return ImportedList(whole, read.lists[0].format, len(names), tuple(names[::step][:SAMPLE]))

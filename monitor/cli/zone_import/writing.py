@@ -71,7 +71,7 @@ def _array(names: Iterable[str]) -> str:
 def _server(name: str, order: ImportOrder, survey: Survey) -> list[str]:
     """The table of a server that was named with its addresses; others need none."""
     entry = order.config.servers[name]
-    if not entry.addresses or name == str(entry.addresses[0]):
+    if not entry.addresses or [name] == [str(address) for address in entry.addresses]:
         return []
     server = _asked(name, survey)
     lines = [f"[servers.{_key(name)}]", f"addresses = {_array(map(str, entry.addresses))}"]

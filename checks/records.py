@@ -1,7 +1,8 @@
 """The check records: records are the same on all servers, and chosen ones what they are expected to be."""
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -70,7 +71,7 @@ class Records:
 
     Of the default list a difference is told if it is there at two looks in a row, on the same serials; between groups
     if it has stayed for an hour; not if an address answers now this, now that, or with TTLs that run down, on one
-    serial, nor for a week after; and not of an address that is late.
+    serial, nor for a week after; and not of an address that is late. A TXT record is the text that its strings make.
 
     =================  =====================================================================================
     serial-unbumped    the records of one server have changed, and its serial has not
@@ -101,6 +102,8 @@ class Records:
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Statement]:
         wanted = compared_records(zone)
         every, before = copies(zone, wanted, poll), poll.remembered or RememberedRecords()
+        if zone.default_records:
+            every = [_with_one_text(copy) for copy in every]
         now = remember(zone, every, wanted, before, poll.at)
         yield now
         edit = find_edit(zone, every, wanted, before, now)
@@ -127,6 +130,27 @@ def compared_records(zone: Zone) -> tuple[WantedRecord, ...]:
     if zone.default_records:
         return absolutise_records(DEFAULT_RECORDS, zone.name)
     return tuple(record for record in zone.records if record.type != "SOA")
+
+
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+def _with_one_text(copy: AddressCopy) -> AddressCopy:
+    """The same with the strings of each TXT record put together, as who reads them does (RFC 7208 section 3.3, RFC 6376
+    section 3.6.2.2): providers cut a long text in different places.
+    """
+    contents = {
+        record: replace(content, rdata=tuple(sorted(map(_one_text, content.rdata))))
+        if record.type == "TXT" and not content.instead
+        else content
+        for record, content in copy.contents.items()
+    }
+    return replace(copy, contents=contents)
+
+
+def _one_text(rdata: str) -> str:
+    strings = _STRING.findall(rdata)
+    return f'"{"".join(strings)}"' if strings else rdata
 
 
 def _decided(every: list[AddressCopy], wanted: tuple[WantedRecord, ...], said: list[Finding | Inconclusive]) -> bool:

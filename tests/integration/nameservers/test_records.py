@@ -226,3 +226,18 @@ async def test_answers_by_the_address_that_asks_are_no_difference(probe: Prober)
             assert codes(await watch.look("records")) == {}
         given = {seen.answer.rdata for seen in watch.seen if seen.answer is not None and seen.query.qtype == "A"}
         assert given == {("192.0.2.4",), ("192.0.2.6",)}
+
+
+async def test_a_text_that_is_cut_in_different_places_is_the_same(probe: Prober) -> None:
+    """As providers do it with what is longer than a string may be. Nobody has chosen the record."""
+    async with Lab() as lab:
+        texts = {"bind": '@ TXT "v=spf1 " "-all"', "nsd": '@ TXT "v=spf1 -all"', "powerdns": '@ TXT "v=s" "pf1 -all"'}
+        for software, text in texts.items():
+            lab.primary(software, Content("text.test.", serial=10, records=(*ALIASES[:2], text)), name=software)
+        await lab.started()
+        servers = tuple(Watched(one.name, one.setup.addresses) for one in lab.servers)
+        watch = Watch(probe, Zone("text.test.", servers, ignored=("*",), default_records=True))
+        await watch.look("soa-serial")
+        for _ in range(2):
+            result = await watch.look("records")
+            assert (result.health, result.findings, result.unsure) == (Health.GOOD, (), ())

@@ -81,6 +81,28 @@ def test_who_answers_by_who_asks_gives_all_the_same_over_one_family(
     assert said(result) == said_then
 
 
+TEXTS: list[tuple[str, tuple[str, ...], str]] = [
+    ("cut elsewhere", ('"v=spf1 a" "b -all"',), ""),
+    ("not cut", ('"v=spf1 ab -all"',), ""),
+    ("a quote in it", ('"v=spf1 a\\"" "b -all"',), "content-differs ns2"),
+    ("another text", ('"v=spf1 a b -all"',), "content-differs ns2"),
+    ("no strings", ("... 3 more, sha256:00",), "content-differs ns2"),
+]
+
+
+@pytest.mark.parametrize(("title", "rdata", "said_then"), TEXTS, ids=[title for title, *_ in TEXTS])
+def test_a_text_may_be_cut_into_strings_anywhere(title: str, rdata: tuple[str, ...], said_then: str) -> None:
+    texts = {"ns1": ('"v=spf1 " "ab -all"',), "ns2": rdata}
+    remembered = None
+    for number in range(2):
+        at = NOW + number * timedelta(minutes=1)
+        poll = replace(poll_of(PAIR, {"ns1": "10 a", "ns2": "10 a"}, at), remembered=remembered)
+        seen_texts = tuple(has(one.query, *texts[one.server]) if one.query.qtype == "TXT" else one for one in poll.seen)
+        result = run_check(Records(), PAIR, replace(poll, seen=seen_texts), ZoneState(PAIR.name))
+        remembered = result.remembered
+    assert said(result) == said_then
+
+
 def test_what_is_new_is_unsure_and_is_to_be_looked_at_again_soon() -> None:
     first, second = looked(PAIR, [{"ns1": "10 a", "ns2": "10 b"}] * 2)
     assert [one.reason for one in first.unsure] == [NEW]

@@ -35,7 +35,7 @@ def judged_expiries(
     if any(any(_judged(address_state, "", end, soa, poll, near, imminent)) for end in doubtful):
         yield Inconclusive(*place, reason="counts down to one end and another in turn; further looks will tell why")
     elif any(one.seen is None and one.serial == address_state.serial for one in identities):
-        yield Inconclusive(*place, reason="a machine behind it had another end before the monitor started")
+        yield Inconclusive(*place, reason="a machine behind it that had another end has not answered again yet")
 
 
 def _judged(

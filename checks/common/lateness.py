@@ -87,7 +87,7 @@ def judged_machines(
     place = (address_state.server, address_state.address)
     for one in late_machines(address_state, serial_group):
         if one.lateness is None:
-            why = f"a machine behind it served {one.identity.serial} before the monitor started"
+            why = f"a machine behind it that served {one.identity.serial} has not answered again yet"
             yield Inconclusive(*place, reason=why)
             continue
         found = judged_by_budgets(zone, poll, serial_group.soa, address_state, one.lateness, stuck_after)

@@ -16,7 +16,19 @@ MAX_NSIDS = 8
 MAX_TOLD = 8
 """Servers, or addresses, that a mistake is told with."""
 
+GONE_LOOKS = 20
+"""Looks that others answered, in a row, after which a machine that did not have it is waited for no more."""
+
 NOT_LOOKED = Look(False, "has not answered yet")
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLook:
+    """The last look that was answered by one machine of an address alone, and how many others answered since."""
+
+    nsid: str
+    look: Look
+    unseen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,8 @@ class AddressProgress:
     row: int = 0
     arrived: float | None = None
     nsids: tuple[str, ...] = ()
+    machines: tuple[MachineLook, ...] = ()
+    """Those of its machines that are known by NSID, the last to answer last."""
 
     def __str__(self) -> str:
         return f"{self.server} ({self.address})"
@@ -48,7 +62,11 @@ class AddressProgress:
         row = (self.row + 1 if goes_on else 1) if look.good else 0
         arrived = (self.arrived if goes_on else at) if look.good else None
         nsids = tuple(dict.fromkeys((*self.nsids, *look.nsids)))[-MAX_NSIDS:]
-        return replace(self, look=look, looks=self.looks + 1, row=row, arrived=arrived, nsids=nsids)
+        machines = self.machines
+        if len(look.nsids) == 1:
+            others = (replace(one, unseen=one.unseen + 1) for one in machines if one.nsid != look.nsids[0])
+            machines = (*others, MachineLook(look.nsids[0], look))[-MAX_NSIDS:]
+        return replace(self, look=look, looks=self.looks + 1, row=row, arrived=arrived, nsids=nsids, machines=machines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +145,29 @@ class WaitProgress:
 
     def is_good(self, one: AddressProgress) -> bool:
         """Whether it had at its last look what is waited for."""
-        if not one.look.good:
-            return False
-        return not self.awaited.same_version or one.look.serial == self.references.get(one.group)
+        return self._is_good(one, one.look)
+
+    def _is_good(self, one: AddressProgress, look: Look) -> bool:
+        return look.good and (not self.awaited.same_version or look.serial == self.references.get(one.group))
+
+    def late_machines(self, one: AddressProgress) -> tuple[MachineLook, ...]:
+        """The machines of an address that did not have it when they were last asked, and may be there still."""
+        late = (machine for machine in one.machines if not self._is_good(one, machine.look))
+        return tuple(machine for machine in late if machine.unseen < GONE_LOOKS)
 
     def is_done(self, one: AddressProgress) -> bool:
-        return self.is_good(one) and one.row >= self.needed
+        return self.is_good(one) and one.row >= self.needed and not self.late_machines(one)
 
     def rests(self, one: AddressProgress) -> bool:
         """Nothing more is to be asked of it, unless another version is seen; the primary may change at any time."""
         return self.is_done(one) and not (self.awaited.same_version and one.primary)
 
-    def text(self, one: AddressProgress) -> str:
-        """What it has, as a predicate: "the server …"."""
-        reference = self.references.get(one.group)
-        if one.look.serial is None or reference is None:
-            return one.look.text
-        return serial_text(one.look.serial, reference)
+    def text(self, one: AddressProgress, look: Look | None = None) -> str:
+        """What it has, at its last look or at this one, as a predicate: "the server …"."""
+        reference, look = self.references.get(one.group), look or one.look
+        if look.serial is None or reference is None:
+            return look.text
+        return serial_text(look.serial, reference)
 
 
 def _references(addresses: Iterable[AddressProgress]) -> Iterator[tuple[str, int | None]]:

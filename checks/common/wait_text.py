@@ -41,7 +41,7 @@ def _record(record: AwaitedRecord, have: str, lack: str) -> str:
 
 def state_text(progress: WaitProgress, one: AddressProgress) -> str:
     """One address, in a sentence: "ns1 (192.0.2.1) serves 2026112700, older than 2026112701"."""
-    return f"{one} {progress.text(one)}{_looks(progress, one)}{_machines(one)}"
+    return f"{one} {progress.text(one)}{_looks(progress, one)}{_machines(progress, one)}"
 
 
 def _looks(progress: WaitProgress, one: AddressProgress) -> str:
@@ -50,8 +50,11 @@ def _looks(progress: WaitProgress, one: AddressProgress) -> str:
     return f", {min(one.row, progress.needed)} of {plural(progress.needed, 'look')} in a row"
 
 
-def _machines(one: AddressProgress) -> str:
-    """Where several answered at one address, their names."""
+def _machines(progress: WaitProgress, one: AddressProgress) -> str:
+    """Where several answered at one address, their names, or those that are late and what they have."""
+    late = [f"NSID {machine.nsid} {progress.text(one, machine.look)}" for machine in progress.late_machines(one)]
+    if late and len(one.nsids) > 1:
+        return f" (of {len(one.nsids)} machines there, {enumerated(late, most=3)})"
     return f" (machines {enumerated(one.nsids, most=8)})" if len(one.nsids) > 1 else ""
 
 

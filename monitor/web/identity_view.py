@@ -45,7 +45,7 @@ def _machine(one: IdentityState) -> str:
 
 
 def _seen(one: IdentityState, now: datetime) -> str:
-    return "before the monitor started" if one.seen is None else f"{format_duration(now - one.seen)} ago"
+    return "not yet" if one.seen is None else f"{format_duration(now - one.seen)} ago"
 
 
 def identity_lines(addresses: Iterable[AddressStatus], now: datetime) -> Iterator[str]:

@@ -45,5 +45,9 @@ def _address(progress: WaitProgress, one: AddressProgress) -> dict[str, Any]:
         "arrived_seconds": None if one.arrived is None or not progress.is_good(one) else round(one.arrived, 3),
         "serial": one.look.serial,
         "nsids": list(one.nsids),
+        "late_machines": [
+            {"nsid": machine.nsid, "serial": machine.look.serial, "text": progress.text(one, machine.look)}
+            for machine in progress.late_machines(one)
+        ],
         "text": progress.text(one),
     }

@@ -17,7 +17,7 @@ from checks.zone_state.connectivity import Connectivity, mask_offline, offline_e
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import update_zone_state
 from monitor.cli.zone_check.deadline import Deadline, DeadlineProber, unasked, unknown
-from monitor.cli.zone_check.in_motion import differing_while_changing, in_motion
+from monitor.cli.zone_check.in_motion import differing_while_changing, in_motion, other_machines
 from monitor.cli.zone_check.service_memory import read_service_memory
 from monitor.cli.zone_check.target import CheckTarget, with_checks
 from monitor.clock import now
@@ -216,7 +216,7 @@ def needs_confirmation(zone_state: ZoneState) -> bool:
     """Servers do not serve the same version, or something was seen that one look cannot settle."""
     serial_groups = {serial_group.group: serial_group.reference for serial_group in zone_state.serial_groups}
     return any(
-        s.doubt is not None or (s.serial is not None and s.serial != serial_groups.get(s.group))
+        s.doubt is not None or s.identities or (s.serial is not None and s.serial != serial_groups.get(s.group))
         for s in zone_state.address_states
     ) or any(serial_group.doubt is not None for serial_group in zone_state.serial_groups)
 
@@ -232,7 +232,7 @@ def make_report(
     """What the last look comes to. ``excused`` findings are differences that a change explains."""
     at, zone_state = now(), evaluation[1]
     results = {name: without_findings(excused, result) for name, result in evaluation[0].items()}
-    moving = (*excused, *in_motion(zone, zone_state, results.values(), at, memory))
+    moving = (*excused, *in_motion(zone, zone_state, results.values(), at, memory), *other_machines(zone, looks))
     alerts = [
         Alert(
             AlertKey(zone.name, v.check, f.code, f.server, f.address, f.subject), Phase.PENDING, at,

@@ -1,22 +1,23 @@
 """What a change on its way may explain, as far as max_lag allows: it accuses nobody, but it is told."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from alerting.finding_types import FINDING_TYPES
 from checks import ns_set, records, signatures
-from checks.common.lateness import LATE
+from checks.common.lateness import LATE, identity_text, late_machines, nsid_text
 from checks.common.rrset_compare import PROPAGATING
-from checks.common.serial import behind
+from checks.common.serial import behind, newer
 from checks.common.text import format_duration
-from checks.model import Address, CheckResult, Finding, Zone
+from checks.model import Address, CheckResult, Finding, Zone, ZonePoll
 from checks.ns_set import NsSet
 from checks.records import Records
 from checks.signatures import Signatures
 from checks.soa_serial import AHEAD
 from checks.zone_state.address import ANSWERED
-from checks.zone_state.model import AddressState, SerialGroup, ZoneState
-from checks.zone_state.update import lag, serial_group_of, unsigned
+from checks.zone_state.model import SERIAL_CHECK, AddressState, SerialGroup, ZoneState
+from checks.zone_state.update import lag, latest, serial_group_of, unsigned
 
 _DIFFERS: Mapping[str, str] = {
     Records.name: records.RECORDS_DIFFER.code,
@@ -73,13 +74,14 @@ def _of(
         and address_state.serial is not None
         and behind(serial_group.reference, address_state.serial)
     ):
-        late = lag(zone_state, address_state.server, address_state.address, now)
-        known = (
-            f"{format_duration(late)} behind"
-            if memory and late is not None
-            else "for how long is not known without memory"
-        )
+        known = _how_late(zone_state, address_state, now, memory)
         text = f"{where} serves {address_state.serial} and others {serial_group.reference}, {known}; {_allowed(zone)}"
+        yield Finding(LATE.code, text, address_state.server, address_state.address)
+    elif late := [one for one in late_machines(address_state, serial_group) if one.sure]:
+        who = identity_text(late[0].identity, address_state.identities)
+        serves = f"serves {late[0].identity.serial} and others {serial_group.reference}"
+        known = _how_late(zone_state, address_state, now, memory)
+        text = f"{where} has several machines behind it, and {who} {serves}, {known}; {_allowed(zone)}"
         yield Finding(LATE.code, text, address_state.server, address_state.address)
     elif address_state.server == zone.signer and (waiting := unsigned(zone, zone_state)):
         first = waiting.versions[0]
@@ -88,8 +90,31 @@ def _of(
         yield Finding(LATE.code, f"{text}, {known}; {_allowed(zone)}", address_state.server, address_state.address)
 
 
+def _how_late(zone_state: ZoneState, address_state: AddressState, now: datetime, memory: str) -> str:
+    late = lag(zone_state, address_state.server, address_state.address, now)
+    if memory and late is not None:
+        return f"{format_duration(late)} behind"
+    return "for how long is not known without memory"
+
+
 def _allowed(zone: Zone) -> str:
     return f"max_lag allows {format_duration(zone.max_lag)}"
+
+
+def other_machines(zone: Zone, looks: Sequence[Sequence[ZonePoll]]) -> Iterator[Finding]:
+    """Where another machine (NSID) than at the look before answers at an address, with something newer: whether the one
+    before has it by now, nobody knows.
+    """
+    seen = [latest(poll) for polls in looks for poll in polls if poll.check == SERIAL_CHECK]
+    for before, after in pairwise(seen):
+        for (server, address), now in after.items():
+            was = before.get((server, address))
+            if was is None or was.serial is None or now.serial is None or not newer(now.serial, was.serial):
+                continue
+            if None not in (was.nsid, now.nsid) and was.nsid != now.nsid:
+                who = f"{server} ({address}) has several machines behind it, and the one with NSID"
+                serves = f"{nsid_text(was.nsid or '')} served {was.serial} where the next served {now.serial}"
+                yield Finding(LATE.code, f"{who} {serves}; one more look would tell", server, address)
 
 
 def differing_while_changing(

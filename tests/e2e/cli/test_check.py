@@ -23,6 +23,7 @@ from monitor.clock import now
 from monitor.pair.pair import Pair
 from monitor.probe.message.names import unicode
 from tests.support import nameserver
+from tests.support.load_balancer import LoadBalancer
 from tests.support.observations import server as watched_server
 from tests.support.observations import story
 from tests.support.observations import zone as watched
@@ -192,6 +193,35 @@ async def test_a_server_that_is_a_step_behind_at_both_looks_but_moves_is_in_moti
     assert status == 0
     assert line.startswith("SOAWATCH OK - pair.example. 2 addresses: a change is in motion, to 1002: ns2 (")
     assert "in motion, so nobody is accused: ns2" in zone_text(asked)
+
+
+async def test_who_is_late_of_several_machines_behind_one_address_is_named(pair: Pair) -> None:
+    """The stale one answers at the first look; at the second, which that brings about, the other one does."""
+    pair.break_("frozen")
+    pair.change(ZONE)
+    turn = 1
+    async with LoadBalancer([server.address for server in pair.servers], lambda: turn) as balancer:
+
+        def deed() -> None:
+            nonlocal turn
+            turn = 0
+
+        what = parse_target(ZONE, [specs(pair)[0], f"any={balancer.address}"], None)
+        asked = await check_zone(what, float(MOMENT), again=deed)
+    assert asked.health is Health.GOOD
+    assert [f.code for f in asked.in_motion] == ["serial-late"]
+    text = asked.in_motion[0].text
+    assert text.startswith(f"any ({balancer.address}) has several machines behind it, and the one with NSID ")
+    assert text.endswith(" served 1000 where the next served 1001; one more look would tell")
+
+
+def test_so_it_is_where_the_stale_one_answers_last() -> None:
+    page = story(watched(), {"ns1": "11 11", "ns2": "11@fra 10@ams"})[-1]
+    (found,) = in_motion(watched(), page.zone_state, [page.result], page.at, "soawatch.db")
+    assert found.text == (
+        "ns2 (192.0.2.2) has several machines behind it, and the one with NSID ams serves 10 and others 11, "
+        "1 min behind; max_lag allows 10 min"
+    )
 
 
 async def test_a_change_that_comes_between_the_looks_accuses_nobody(pair: Pair) -> None:

@@ -89,8 +89,8 @@ async def test_where_no_file_is_read_nothing_is_loaded_that_only_others_need() -
 
 
 async def test_several_good_looks_in_a_row_are_so_many_looks() -> None:
-    """The second is a bad one of another machine behind that address: counting begins anew."""
-    machines = iter([("fra", SERIAL), ("ams", SERIAL - 1), *[("fra", SERIAL)] * 3])
+    """The second is a bad one of another machine behind that address: counting begins anew, and it must come along."""
+    machines = iter([("fra", SERIAL), ("ams", SERIAL - 1), ("fra", SERIAL), ("ams", SERIAL), ("fra", SERIAL)])
 
     def answer(query: Asked) -> list[bytes]:
         machine, serial = next(machines)
@@ -113,7 +113,8 @@ async def test_several_good_looks_in_a_row_are_so_many_looks() -> None:
         assert len(one.asked) == 5
     rows = re.findall(r"\d of 3 looks", said.err)
     assert rows == ["1 of 3 looks", "1 of 3 looks", "2 of 3 looks", "3 of 3 looks"]
-    assert f"serves {SERIAL - 1}, older than {SERIAL} (machines fra and ams)" in said.err
+    older = f"serves {SERIAL - 1}, older than {SERIAL}"
+    assert f"{older} (of 2 machines there, NSID ams {older})" in said.err
 
 
 # --- a change that comes while it waits ---

@@ -181,7 +181,7 @@ def test_after_a_restart_a_stale_machine_is_unsure_until_it_is_seen() -> None:
     start = NOON + 41 * MINUTE
     pages = story(PAIR, {"ns1": "11*3", "ns2": "11@a 10@b 11@a"}, zone_state=before, start=start)
     assert [page.said for page in pages] == ["", LATE, LATE]
-    assert pages[0].result.unsure[0].reason == "a machine behind it served 10 before the monitor started"
+    assert pages[0].result.unsure[0].reason == "a machine behind it that served 10 has not answered again yet"
 
 
 def test_what_came_to_all_machines_has_arrived() -> None:

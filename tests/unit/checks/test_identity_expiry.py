@@ -100,7 +100,7 @@ def test_after_a_restart_it_is_unsure_until_it_is_seen() -> None:
     pages = story(PAIR, after, soa=SHORT, zone_state=before, start=start)
     assert [page.said for page in pages] == ["", NEAR, NEAR]
     (unsure,) = pages[0].result.unsure
-    assert unsure.reason == "a machine behind it had another end before the monitor started"
+    assert unsure.reason == "a machine behind it that had another end has not answered again yet"
 
 
 def test_a_primary_does_not_expire() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from checks.common.arrival import Look
-from checks.common.wait_progress import AddressProgress, WaitProgress, choose
+from checks.common.wait_progress import GONE_LOOKS, AddressProgress, WaitProgress, choose
 from checks.common.wait_text import Ended, goal_text, precise, result_text, state_text
 from checks.model import Address, Zone
 from checks.model.awaited import Awaited, AwaitedRecord, Presence
@@ -256,8 +256,39 @@ def test_machines_behind_one_address_and_looks_in_a_row_are_told() -> None:
     )
     progress = after(progress, ("ns2", Look(False, "serves 9, older than 10", 9, ("ams",))))
     assert state_text(progress, one_of(progress, "ns2")) == (
-        "ns2 (192.0.2.2) serves 9, older than 10 (machines fra and ams)"
+        "ns2 (192.0.2.2) serves 9, older than 10 (of 2 machines there, NSID ams serves 9, older than 10)"
     )
+
+
+OLD = Look(False, "serves 9, older than 10", 9, ("ams",))
+
+
+def test_a_machine_that_is_known_to_be_late_is_waited_for_whatever_the_others_say() -> None:
+    progress = after(begin(SERIAL, "ns2"), ("ns2", OLD), ("ns2", serves(10, "fra")))
+    assert late(progress) == ["ns2"]
+    _, told = result_text(progress, Ended.TIMEOUT, 300)
+    assert told == "ns2 (192.0.2.2) serves 10 (of 2 machines there, NSID ams serves 9, older than 10)"
+    assert not after(progress, ("ns2", serves(10, "fra")), ("ns2", BAD)).done
+    assert after(progress, ("ns2", serves(10, "ams"))).done
+
+
+def test_a_machine_that_is_not_seen_any_more_is_waited_for_no_longer() -> None:
+    progress = after(begin(SERIAL, "ns2"), ("ns2", OLD), *[("ns2", serves(10, "fra"))] * (GONE_LOOKS - 1))
+    assert late(progress) == ["ns2"]
+    progress = after(progress, ("ns2", serves(10, "fra")))
+    assert progress.done
+    assert one_of(progress, "ns2").looks == GONE_LOOKS + 1
+
+
+def test_a_look_that_two_machines_answered_says_nothing_of_either() -> None:
+    mixed = Look(False, "serves 9, older than 10", 9, ("ams", "fra"))
+    assert after(begin(SERIAL, "ns2"), ("ns2", mixed), ("ns2", serves(10, "fra"))).done
+
+
+def test_all_machines_serve_what_the_others_do() -> None:
+    progress = after(begin(SAME), ("ns1", serves(7)), ("ns3", serves(7)), ("ns2", serves(6, "a")))
+    assert late(after(progress, ("ns2", serves(7, "b")))) == ["ns2"]
+    assert after(progress, ("ns2", serves(7, "b")), ("ns2", serves(7, "a"))).done
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (10.2, "10 s"), (90, "1 min 30 s")])

@@ -30,7 +30,7 @@ def address(*machines: IdentityState) -> AddressStatus:
 def test_each_machine_says_what_it_serves() -> None:
     rows = identity_rows([address(*MACHINES), address()], NOW)
     assert [(row.machine, row.serial, row.level, row.seen) for row in rows] == [
-        ("without NSID", SERIAL - 2, Level.PROPAGATING, "before the monitor started"),
+        ("without NSID", SERIAL - 2, Level.PROPAGATING, "not yet"),
         ("NSID fra1", SERIAL - 1, Level.PROPAGATING, "2 min ago"),
         ("NSID lon1", SERIAL, Level.GOOD, "12 s ago"),
     ]

@@ -5,6 +5,7 @@ The only file of the benchmark that knows the inside of the program. Each comman
 python -m bench.inside engine NAMES SWEEPS ADDRESS:PORT…     # one line of JSON
 python -m bench.inside prober NAMES SWEEPS ADDRESS:PORT…     # the same by dnspython
 python -m bench.inside run CONFIGURATION LATENESS             # soawatch run, and how late its loop is in a file
+python -m bench.inside content ZONE ADDRESS:PORT              # a zone read for its digest: one line of JSON
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from checks.model import Address, Observation, Outcome, Query
+from checks.model import Address, Observation, Outcome, Query, Transport
 from monitor.cli.configuration import read_config
 from monitor.cli.logging import set_up
 from monitor.clock import now
@@ -40,6 +41,10 @@ def main(arguments: Sequence[str]) -> None:
     command, *rest = arguments
     if command == "run":
         sys.exit(asyncio.run(watched(Path(rest[0]), Path(rest[1]))))
+    if command == "content":
+        host, _, port = rest[1].rpartition(":")
+        print(json.dumps(asyncio.run(content(rest[0], Address(host, int(port))))))
+        return
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     zones = Path(rest[0]).read_text().split()
     addresses = [Address(host, int(port)) for host, _, port in (text.rpartition(":") for text in rest[2:])]
@@ -111,11 +116,9 @@ class Sweeps:
         self.rates.append(self.addresses / (time.perf_counter() - wall))
 
     def told(self, serials: Serials) -> dict[str, Any]:
-        status = Path("/proc/self/status").read_text().splitlines()
-        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
         return {
             "micros": self.micros, "rates": self.rates, "lost": self.lost + serials.lost,
-            "of": self.addresses * len(self.micros), "drifted": sorted(serials.drifted), "peak": peak / 1024,
+            "of": self.addresses * len(self.micros), "drifted": sorted(serials.drifted), "peak": resident("VmHWM"),
         }  # fmt: skip
 
 
@@ -159,6 +162,41 @@ async def prober(zones: Sequence[str], addresses: Sequence[Address], sweeps: int
                 serials.note(batch)
     await prober.close()
     return measured.told(serials)
+
+
+# --- a whole zone ---
+
+
+async def content(zone: str, address: Address) -> dict[str, Any]:
+    """With the settings as they are by default. Memory is what it takes above the same process before it asks."""
+    prober = DnsClient(Probe(), {}, now)
+    async for _ in prober([Query(zone, "ns1", address, zone, "SOA")]):
+        pass
+    before, late = resident("VmRSS"), []
+
+    async def beat() -> None:
+        while True:
+            due = time.monotonic() + BEAT
+            await asyncio.sleep(BEAT)
+            late.append(time.monotonic() - due)
+
+    beating = asyncio.create_task(beat())
+    wall, cpu = time.perf_counter(), time.process_time()
+    query = Query(zone, "ns1", address, zone, "AXFR", Transport.TCP, whole=True, content=())
+    (seen,) = [one async for batch in prober([query]) for one in batch]
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    beating.cancel()
+    await prober.close()
+    return {
+        "wall": wall, "cpu": cpu, "memory": resident("VmHWM") - before, "records": seen.records,
+        "result": str(seen.transfer), "late": sorted(late)[int(len(late) * 0.99)] if late else 0.0,
+    }  # fmt: skip
+
+
+def resident(key: str) -> float:
+    """Megabytes: of VmRSS now, of VmHWM at most."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024
 
 
 if __name__ == "__main__":

@@ -45,6 +45,18 @@ def test_what_notify_costs_and_brings_is_measured() -> None:
     assert "| NOTIFY to verdict, 2 changes |" in done.stdout
 
 
+def test_what_a_whole_zone_costs_is_measured() -> None:
+    program("nsd", package="nsd")
+    program("knotd", package="knot")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.content", "--records", "2000"],
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| soawatch, digest, ")]
+    assert [row.rstrip(" |").rpartition(" ")[2] for row in rows] == ["2,000", "2,000"]
+
+
 def test_it_finds_the_drift_and_invents_none(printed: str) -> None:
     cells = next(line for line in printed.splitlines() if line.startswith("| soawatch: 1 % is behind |")).split("|")
     assert cells[8].strip() == "2 of 2, 0 false"

@@ -5,6 +5,7 @@ Also of what ``named-checkconf -p`` prints, and of the ``.nzf`` files in which n
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from monitor.config.errors import near, quoted
@@ -18,6 +19,17 @@ OTHER_TYPES = frozenset({"mirror", "hint", "stub", "static-stub", "forward", "re
 
 _CLASSES = frozenset({"in", "ch", "chaos", "hs", "hesiod"})
 _NAMED_BLOCKS = frozenset({"zone", "view", "template"})
+_BEGINS = frozenset({"zone", "view", "options", "include", "key", "acl"})
+"""What begins a statement: after the block of another one it says that a semicolon is missing there."""
+
+_STATEMENTS = frozenset(
+    {"acl", "controls", "dlz", "dnssec-policy", "dyndb", "http", "include", "key", "key-store", "keys", "logging"}
+    | {"lwres", "managed-keys", "masters", "options", "parental-agents", "plugin", "primaries", "remote-servers"}
+    | {"secondaries", "server", "statistics-channels", "template", "tls", "trust-anchors", "trusted-keys", "view"}
+    | {"zone"}
+)
+"""All that stand outside of blocks, in BIND 9.11 to 9.21."""
+
 _INSIDE = {
     "": frozenset({"zone", "view", "options", "template"}),
     "view": frozenset({"zone"}),
@@ -85,15 +97,25 @@ class _Reader:
         if keyword in _INSIDE[block.kind]:
             self._open(keyword)
             return
+        self._refuse_misspelt(keyword, block.kind)
         words, opened = self._words()
-        if opened:
+        if opened and keyword != "include":
             self._pass_over()
         elif keyword == "include":
-            if len(words) != 1:
+            if opened or len(words) != 1:
                 raise self._mistake("include needs the name of one file", 'write include "FILE";')
             self._tokens.include(words[0], self._directory)
         elif len(words) == 1:
             self._say(block, keyword, words[0])
+
+    def _refuse_misspelt(self, keyword: str, kind: str) -> None:
+        """A zone must not be lost with the letter that its statement lacks. Options of views are too many to know."""
+        known = {"": _STATEMENTS, "view": frozenset({"zone", "include"})}.get(kind)
+        if known is None or keyword in known:
+            return
+        if kind == "" or get_close_matches(keyword, known, n=1, cutoff=0.75):
+            hint = near(keyword, known) or "if named knows it, give what named-checkconf -l prints"
+            raise self._mistake("not a statement of named.conf", hint)
 
     def _say(self, block: _Block, keyword: str, word: str) -> None:
         """What one of the statements that matter says of the block it is in."""
@@ -154,6 +176,8 @@ class _Reader:
         while True:
             read = self._tokens.read()
             if self._tokens.quoted or read not in MARKS:
+                if not self._tokens.quoted and read.lower() in ("zone", "view"):
+                    raise self._mistake(f"{read.lower()} comes inside a statement", "is a semicolon missing before it?")
                 words.append(read)
             elif read == ";":
                 return words, False
@@ -170,6 +194,8 @@ class _Reader:
         while True:
             read = self._tokens.read()
             if self._tokens.quoted or read not in MARKS:
+                if depth == 0 and not self._tokens.quoted and read.lower() in _BEGINS:
+                    raise self._mistake("the brace before this has no semicolon behind it", "write };")
                 continue
             if read == END:
                 raise self._unclosed(begun)

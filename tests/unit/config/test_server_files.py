@@ -139,6 +139,9 @@ MISTAKES = [
     ("named.conf", "view v\n", "2: the end of the file comes inside a statement"),
     ("named.conf", "include;", "1: include needs the name of one file"),
     ("named.conf", '\ninclude "*.inc";', "2: includes files of which there is none"),
+    ("named.conf", '\none "a.test" { type primary; };', "2: not a statement of named.conf"),
+    ("named.conf", 'inclde "hidden";', "1: not a statement of named.conf"),
+    ("named.conf", "view v { recursion no; zon hidden { type primary; }; };", "1: not a statement of named.conf"),
     ("named.conf", "zone a\0b { };", "1: not text: holds a zero octet"),
     ("knot.conf", "zone:\n\t- domain: a.test", "2: not a line of knot.conf"),
     ("knot.conf", "zone:\n  - domain: a b", "2: not a line of knot.conf"),
@@ -169,11 +172,24 @@ def test_what_cannot_be_meant_is_refused_with_its_line_and_without_its_words(
     assert f"{caught.value.line}: {caught.value.text}" == told
 
 
-@pytest.mark.parametrize("text", ['include "x"\n', "acl a { any; }\n"])
-def test_a_statement_that_ran_into_the_next_takes_no_zone_with_it_in_silence(tmp_path: Path, text: str) -> None:
-    (tmp_path / "named.conf").write_text(text + "zone b.test { type primary; };")
-    with pytest.raises(ConfigError):
-        load(a_list(tmp_path), {})
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('include "x"\n', "2: zone comes inside a statement"),
+        ('options { directory "x"\n', "2: zone comes inside a statement"),
+        ("acl a { any; }\n", "2: the brace before this has no semicolon behind it"),
+        ("acl a { any; } x\n", "2: the brace before this has no semicolon behind it"),
+    ],
+)
+def test_a_statement_that_runs_into_the_next_takes_no_zone_with_it(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(FileMistake) as caught:
+        found(tmp_path, "named.conf", f"{text}zone b.test {{ type primary; }};\nzone c.test {{ type primary; }};")
+    assert f"{caught.value.line}: {caught.value.text}" == told
+
+
+def test_words_behind_a_block_belong_to_its_statement(tmp_path: Path) -> None:
+    text = 'options { response-policy { zone "rpz.test"; } qname-wait-recurse no; };\nzone b.test { type primary; };'
+    assert found(tmp_path, "named.conf", text) == ["b.test"]
 
 
 INCLUDE = {"named.conf": 'include "{}";\n', "knot.conf": "include: {}\n", "nsd.conf": "include: {}\n"}

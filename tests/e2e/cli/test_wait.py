@@ -247,7 +247,7 @@ def resolver_answer(query: Asked) -> list[bytes]:
     ("answer", "text"),
     [
         (refusing, "refuses: not configured for the zone"),
-        (alias, "has a CNAME for x.example.net. TXT"),
+        (alias, "has a CNAME to elsewhere.example.org. for x.example.net. TXT"),
         (resolver_answer, "answers without authority (AA=0): a resolver or forwarder"),
         (None, "refuses the connection"),
     ],

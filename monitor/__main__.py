@@ -1,5 +1,18 @@
-"""``python -m monitor``: the command line."""
+"""``soawatch`` and ``python -m monitor``: the command line."""
 
-from monitor.cli.main import main
+import signal
 
-main()
+
+def main() -> None:
+    """Run the command line. Ctrl-C while it loads ends it as a signal does, without a traceback."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # not where a shell has SIGINT ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from monitor.cli.main import main as run
+
+    signal.signal(signal.SIGINT, before)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,7 +97,7 @@ async def test_no_mistake_of_ours_is_a_warning_to_nagios(arguments: tuple[str, .
 
 async def test_a_defect_is_unknown_to_nagios_and_a_traceback_to_people() -> None:
     absent = "import sys\nsys.modules['monitor.cli.zone_check.check_zone'] = None\n"
-    broken = f"{absent}from monitor.__main__ import main\nmain(sys.argv[1:])"
+    broken = f"{absent}from monitor.cli.main import main\nmain(sys.argv[1:])"
     said = await python(broken, "check", "example.com", "--nagios")
     assert said.status == 3
     assert said.out.startswith("SOAWATCH UNKNOWN - a defect of soawatch: ModuleNotFoundError")
@@ -193,6 +194,25 @@ async def test_ctrl_c_ends_a_command_with_a_word() -> None:
     assert looking.returncode == 130
     assert out == b""
     assert err.decode().strip() == "interrupted"
+
+
+def test_ctrl_c_while_a_command_loads_ends_it_without_a_traceback() -> None:
+    """Typed just when a library is looked for."""
+    code = """if True:
+        import os, signal, sys
+        from importlib.abc import MetaPathFinder
+
+        class Typist(MetaPathFinder):
+            def find_spec(self, name, path, target=None):
+                if name == "click":
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        sys.meta_path.insert(0, Typist())
+        from monitor.__main__ import main
+        main()
+    """
+    ended = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
 
 
 async def test_what_the_system_refuses_is_a_sentence(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from checks.ns_set import NsSet
 from checks.open_transfer import OpenTransfer
 from checks.reachable import Reachable
 from checks.records import Records
+from checks.removed_member import RemovedMember
 from checks.signatures import Signatures
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
@@ -25,6 +26,7 @@ _ALL: tuple[type[Check], ...] = (
     Signatures,
     Transfer,
     OpenTransfer,
+    RemovedMember,
 )
 
 CHECKS: Mapping[str, type[Check]] = MappingProxyType({check.name: check for check in _ALL})

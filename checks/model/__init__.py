@@ -90,9 +90,11 @@ class Zone:
     default_records: bool = False
     """Nobody has said which ``records`` to compare: DEFAULT_RECORDS are."""
     content: bool = False
-    """Its servers are compared as a whole."""
     ignored_between_groups: tuple[str, ...] = ()
     """Records that may differ between serial groups, as patterns (``checks.model.wanted.is_named``)."""
+    catalog: str = ""
+    """The catalog zone that it is a member of (RFC 9432), or was until a while ago, where it is ``removed``."""
+    removed: bool = False
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -125,6 +127,7 @@ class Zone:
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
+            self.catalog, self.removed,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -133,6 +136,7 @@ class Zone:
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
+            self.catalog, self.removed,
         )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Reads catalogs: where each is transferred from, and how its members are watched."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from monitor.config import file_model
@@ -35,10 +36,16 @@ def _catalog(problems: Problems, path: KeyPath, table: Any, references: Referenc
         references.servers.setdefault(entry.name, entry)
         return entry.name
 
-    parse = {"zone": domain_name, "from_": server, "key": lambda text: key_name(text, references.keys)}
-    entry = entry_of(problems, path, table, STAND_IN, references).without_name()
-    groups = tuple(_groups(problems, path, table, references))
-    catalog = instance_of(problems, path, Catalog, table, parse=parse, entry=entry, groups=groups)
+    parse = {"from_": server, "key": lambda text: key_name(text, references.keys)}
+    called = problems.parsed((*path, "zone"), table.zone, domain_name) if table.zone is not None else None
+    entry = replace(entry_of(problems, path, table, STAND_IN, references).without_name(), catalog=called or "")
+    groups = tuple(
+        (name, replace(each, catalog=called or "")) for name, each in _groups(problems, path, table, references)
+    )
+    catalog = instance_of(problems, path, Catalog, table, parse=parse, zone=called or ".", entry=entry, groups=groups)
+    if called is None:
+        problems.missing((*path, "zone"))
+        return None
     if catalog is not None and not catalog.from_ and problems.sound(*path, "from"):
         problems.mistake((*path, "from"), "names no server", 'from = ["192.0.2.1"]')
     return catalog

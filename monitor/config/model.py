@@ -1,7 +1,7 @@
 """The configuration once it has been understood: plain values, secrets wrapped."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,6 +25,8 @@ from checks.model import (
 from checks.model.finding_type import Severity
 from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
+from checks.registry import CHECKS
+from checks.removed_member import RemovedMember
 from monitor.config.field_types import (
     Label,
     NetworkText,
@@ -126,6 +128,10 @@ class ZoneEntry:
     )
     """Records that may differ between serial groups (providers), and are compared within each alone: a name, or a name
     and a type, `"*"` for any. See [Several providers](#several-providers)."""
+    catalog: str = field(default="", metadata={"given": True})
+    """The catalog that it is a member of …"""
+    removed: bool = field(default=False, metadata={"given": True})
+    """… or was, until a while ago."""
 
     def without_name(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
@@ -133,6 +139,7 @@ class ZoneEntry:
         return ZoneEntry(
             "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
+            self.catalog, self.removed,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
@@ -141,6 +148,7 @@ class ZoneEntry:
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
+            self.catalog, self.removed,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
@@ -151,7 +159,7 @@ class ZoneEntry:
             self.name, servers, self.primary, self.max_lag, self.records or (), self.transfers, self.ignored,
             discovered=not self.servers, cadence=self.cadence, severity=self.severity, signer=self.signer,
             default_records=self.records is None, content=self.content,
-            ignored_between_groups=self.ignored_between_groups,
+            ignored_between_groups=self.ignored_between_groups, catalog=self.catalog, removed=self.removed,
         )  # fmt: skip
 
 
@@ -208,6 +216,9 @@ class Catalog:
     max_shrink: float = field(default=MAX_SHRINK, metadata={"bounds": {"ge": 0, "le": 1}})
     """The share of its members that may be gone at once; one may be in any case, all of them only with `1`. Where more
     are gone, all are watched as before, and `zone-source-shrunk` says so."""
+    watch_removed: timedelta = field(default=timedelta(days=1), metadata={"off": True})
+    """How long a zone that was removed from the catalog is asked for, at the servers that had it as a member: one that
+    still serves it is told of as `member-removed`. `"off"`: not at all. Members without `servers` are not asked for."""
     entry: ZoneEntry = field(default=ZoneEntry(""), metadata={"given": True})
     """What its members are that are in none of the groups, without a name."""
     groups: tuple[tuple[str, ZoneEntry], ...] = field(default=(), metadata={"given": True})
@@ -216,6 +227,12 @@ class Catalog:
     def member(self, groups: Collection[str]) -> ZoneEntry:
         """What a member in these groups is: that of the first of ``self.groups`` that it is in."""
         return next((entry for name, entry in self.groups if name in groups), self.entry)
+
+    def removed(self, groups: Collection[str]) -> ZoneEntry:
+        """What is watched of one that was in these groups and is no member any more: that nobody serves it."""
+        others = (name for name in CHECKS if name != RemovedMember.name)
+        off = tuple(sorted((name, timedelta(0)) for name in others))
+        return replace(self.member(groups), removed=True, cadence=off, records=(), transfers=())
 
 
 @dataclass(frozen=True, slots=True)

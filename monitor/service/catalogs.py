@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import structlog
 
@@ -23,12 +24,22 @@ log = structlog.get_logger(__name__)
 CATALOG = "catalog "
 """How the names of sources that are catalogs begin."""
 
-NOTHING = '{"serial": null, "members": {}, "new": {}}'
+NOTHING = '{"serial": null, "members": {}, "new": {}, "removed": {}}'
+
+MAX_REMOVED = 10_000
+"""Members that are asked for after they were removed from one catalog; more that go are not."""
 
 MAX_TOLD = 5
 """Members passed over that are told of at one reading."""
 
 MemberGroups = tuple[str, ...]
+
+
+class RemovedFrom(NamedTuple):
+    """When a member was removed, in seconds since the epoch, and the groups that it was in."""
+
+    at: float
+    groups: MemberGroups
 
 
 @dataclass(slots=True)
@@ -40,6 +51,8 @@ class FollowedCatalog:
     serial: int | None = None
     believed: Mapping[str, MemberGroups] = field(default_factory=dict)
     new: Mapping[str, MemberGroups] = field(default_factory=dict)
+    removed: dict[str, RemovedFrom] = field(default_factory=dict)
+    """Those that are none any more."""
     trouble: SourceTrouble | None = None
     due: float = 0.0
     """When it is asked next, on the monotonic clock."""
@@ -54,15 +67,21 @@ class FollowedCatalog:
 
     def body(self) -> str:
         """What is kept of it."""
-        return json.dumps({"serial": self.serial, "members": dict(self.believed), "new": dict(self.new)})
+        kept = {"members": dict(self.believed), "new": dict(self.new), "removed": self.removed}
+        return json.dumps({"serial": self.serial, **kept})
 
     @classmethod
     def of(cls, body: str) -> "FollowedCatalog":
         kept = json.loads(body)
         believed, new = ({name: tuple(groups) for name, groups in kept[key].items()} for key in ("members", "new"))
-        return cls(kept["serial"], believed, new)
+        removed = {name: RemovedFrom(at, tuple(groups)) for name, (at, groups) in kept.get("removed", {}).items()}
+        return cls(kept["serial"], believed, new, removed)
 
-    def take(self, source: str, members: Mapping[str, MemberGroups], max_shrink: float) -> None:
+    def forget_removed(self, before: float) -> None:
+        """Those that were removed before then are asked for no longer."""
+        self.removed = {name: one for name, one in self.removed.items() if one.at > before}
+
+    def take(self, source: str, members: Mapping[str, MemberGroups], max_shrink: float, at: float) -> None:
         """Take up the members of a version, or those that are new if too many are gone."""
         gone = self.believed.keys() - members.keys()
         why = too_many_gone(len(self.believed), len(gone), max_shrink)
@@ -70,7 +89,10 @@ class FollowedCatalog:
             self.new = {name: groups for name, groups in members.items() if self.believed.get(name) != groups}
             self.trouble = SourceTrouble.shrunk(source, why)
         else:
+            went = self.members.items() if len(self.removed) < MAX_REMOVED else ()
+            self.removed = {**self.removed, **{name: RemovedFrom(at, groups) for name, groups in went}}
             self.believed, self.new, self.trouble = members, {}, None
+        self.removed = {name: one for name, one in self.removed.items() if name not in members}
 
 
 class Catalogs:
@@ -113,6 +135,11 @@ class Catalogs:
                     clashes.append(name)
                 else:
                     members[name] = catalog.member(groups)
+        for catalog in self._config.catalogs:
+            for name, one in self._followed[_source(catalog)].removed.items():
+                entry = catalog.removed(one.groups)
+                if entry.servers and name not in written and name not in members:
+                    members[name] = entry
         if clashes:
             log.warning("members are written elsewhere, and watched as they are there", zones=enumerated(clashes))
         return replace(self._config, zones=with_zones(written, members.items())) if members else self._config
@@ -165,12 +192,12 @@ class Catalogs:
         """Whether its members are others now."""
         source = _source(catalog)
         one = self._followed[source]
-        before, was = one.trouble, one.members
+        before, was, removed, at = one.trouble, one.members, one.removed, self._now().timestamp()
         one.due = monotonic() + catalog.refresh.total_seconds()
         try:
             version = await self._read(catalog, one)
             if version.content is not None:
-                one.take(source, version.content.members, catalog.max_shrink)
+                one.take(source, version.content.members, catalog.max_shrink, at)
                 one.serial = version.soa.serial
                 for sentence in version.content.passed_over[:MAX_TOLD]:
                     log.warning("member passed over", source=source, why=sentence)
@@ -186,7 +213,8 @@ class Catalogs:
         if one.members != was:
             came, gone = len(one.members.keys() - was.keys()), len(was.keys() - one.members.keys())
             log.info("catalog read", source=source, serial=one.serial, members=len(one.members), came=came, gone=gone)
-        return one.members != was
+        one.forget_removed(at - catalog.watch_removed.total_seconds())
+        return one.members != was or one.removed != removed
 
     async def _read(self, catalog: Catalog, one: FollowedCatalog) -> CatalogVersion:
         """From the first address that has it as new as it was, or newer. Raises CatalogUnread, BrokenCatalog."""

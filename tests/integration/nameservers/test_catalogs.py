@@ -36,6 +36,15 @@ primary = "ns1"
 [catalogs.groups.fast]
 cadence = {{ ns-set = "2m" }}
 """
+SOON = """
+[probe]
+timeout = "300ms"
+[alerting]
+grace = "1s"
+settle = "1s"
+[cadence]
+removed-member = "2s"
+"""
 MEMBERS = {"a.test.": "", "b.test.": "fast", "c.test.": "slow"}
 
 
@@ -82,18 +91,37 @@ async def test_members_are_watched_as_they_come_and_go_and_stay_while_the_catalo
             await until(lambda: watches(service, "a.test.", "b.test.", "c.test."))
             assert [await cadence(service, name) for name in MEMBERS] == [300, 120, 300]
             await asyncio.to_thread(producer.change, {"a.test.": "fast", "b.test.": "fast", "d.test.": ""})
-            await until(lambda: watches(service, "a.test.", "b.test.", "d.test."))
+            await until(lambda: watches(service, "a.test.", "b.test.", "c.test.", "d.test."))
+            checks = (await service.get("api/v1/zones/c.test."))["cadence_seconds"]
+            assert {name for name, every in checks.items() if every} == {"removed-member"}
             assert await cadence(service, "a.test.") == 120
             service.signal(signal.SIGTERM)
             assert await service.ended() == 0
         producer.server.pause()
         async with running(config) as service:
             await service.up()
-            assert list(await zones(service)) == ["a.test.", "b.test.", "d.test."]
+            assert list(await zones(service)) == ["a.test.", "b.test.", "c.test.", "d.test."]
             await until(lambda: told(service, "zone-source-failing"))
             producer.server.resume()
             await until(lambda: over(service, "zone-source-failing"))
-            assert list(await zones(service)) == ["a.test.", "b.test.", "d.test."]
+            assert list(await zones(service)) == ["a.test.", "b.test.", "c.test.", "d.test."]
+
+
+async def test_a_server_that_goes_on_with_a_removed_member_is_told_of(tmp_path: Path) -> None:
+    with Lab() as lab:
+        producer = Producer(lab, "bind", MEMBERS)
+        await lab.started()
+        config = write(tmp_path, producer, SOON)
+        async with running(config) as service:
+            await service.up()
+            await until(lambda: watches(service, "a.test.", "b.test.", "c.test."))
+            await asyncio.to_thread(producer.server.put, catalog({"a.test.": "", "b.test.": "fast"}, 2))
+            await until(lambda: told(service, "member-removed"))
+            zone = await service.get("api/v1/zones/c.test.")
+            assert [one["code"] for one in zone["findings"]] == ["member-removed"]
+            assert "no member of catalog catalog.test. any more" in zone["findings"][0]["text"]
+            await asyncio.to_thread(producer.server.drop, "c.test.")
+            await until(lambda: over(service, "member-removed"))
 
 
 async def read(software_content: Content) -> object:

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from checks.model import Address, Server, Soa
 from checks.model.zone_table import ZoneTable
+from checks.registry import CHECKS
 from monitor.clock import now
 from monitor.config.model import Catalog, Config, ZoneEntry
 from monitor.probe.client.catalog import CatalogUnread, CatalogVersion
@@ -38,10 +39,12 @@ class Desk:
         self.gives: dict[Address, CatalogVersion | Exception] = {}
         self.kept: dict[str, str] = {}
         self.asked: list[int | None] = []
-        self.looks = 0
-        self.seen = asyncio.Event()
-        self.catalogs = Catalogs({}, now, lambda: SERVERS)
+        self.later = timedelta(0)
+        self.catalogs = Catalogs({}, self.now, lambda: SERVERS)
         self.config = Config(catalogs=(CATALOG,), zones=ZoneTable.of((ZoneEntry("own.example.", ("ns9",)),)))
+
+    def now(self) -> datetime:
+        return now() + self.later
 
     def use(self) -> dict[str, ZoneEntry]:
         self.catalogs.use(self.config)
@@ -50,7 +53,7 @@ class Desk:
         return {name: entry.without_name() for name, entry in watched.zones.items()}
 
     def restart(self) -> dict[str, ZoneEntry]:
-        self.catalogs = Catalogs(self.kept, now, lambda: SERVERS)
+        self.catalogs = Catalogs(self.kept, self.now, lambda: SERVERS)
         return self.use()
 
     async def read(self, catalog: str, address: Address, key: str | None, known: int | None) -> CatalogVersion:
@@ -71,7 +74,13 @@ class Desk:
 
     @property
     def watched(self) -> dict[str, tuple[str, ...]]:
-        return {name: entry.servers for name, entry in self.catalogs.with_members().zones.items()}
+        zones = self.catalogs.with_members().zones
+        return {name: entry.servers for name, entry in zones.items() if not entry.removed}
+
+    @property
+    def removed(self) -> dict[str, tuple[str, ...]]:
+        """Those that were members, and the servers at which they are looked for."""
+        return {name: entry.servers for name, entry in self.catalogs.with_members().zones.items() if entry.removed}
 
     @property
     def said(self) -> list[str]:
@@ -147,6 +156,43 @@ async def test_new_members_of_one_that_has_lost_too_many_are_watched_too_and_nev
 async def test_members_that_stay_change_their_groups_though_too_many_are_lost(desk: Desk) -> None:
     await desk.look(version(1, "a.", "b.", "c."))
     assert await desk.look(version(2, "a.", a="gold")) == OWN | {"a.": ("ns1", "ns2"), "b.": ("ns1",), "c.": ("ns1",)}
+
+
+async def test_removed_members_are_looked_for_where_they_were_for_a_while_over_restarts(desk: Desk) -> None:
+    await desk.look(version(1, "a.", "b.", "c.", "d.", "e.", b="gold"))
+    await desk.look(version(2, "a.", "c.", "d.", "e."))
+    assert desk.removed == {"b.": ("ns1", "ns2")}
+    entry = desk.catalogs.with_members().zones["b."]
+    assert {check for check in CHECKS if is_on(check, entry)} == {"removed-member"}
+    await desk.catalogs.keep(desk.keep)
+    desk.restart()
+    assert desk.removed == {"b.": ("ns1", "ns2")}
+    await desk.look(version(3, "a.", "b.", "c.", "d.", "e."))
+    assert desk.removed == {}
+    await desk.look(version(4, "a.", "b.", "c.", "d."))
+    assert desk.removed == {"e.": ("ns1",)}
+    desk.later = timedelta(hours=23)
+    await desk.look(version(4, "a.", "b.", "c.", "d."))
+    assert desk.removed == {"e.": ("ns1",)}
+    desk.later = timedelta(hours=25)
+    await desk.look(version(4, "a.", "b.", "c.", "d."))
+    assert desk.removed == {}
+
+
+@pytest.mark.parametrize(
+    "other", [replace(CATALOG, watch_removed=timedelta(0)), replace(CATALOG, entry=ZoneEntry(""), groups=())]
+)
+async def test_removed_members_are_not_looked_for_if_so_said_or_where_their_servers_are_found_by_the_resolver(
+    desk: Desk, other: Catalog
+) -> None:
+    desk.config = replace(desk.config, catalogs=(other,))
+    desk.use()
+    await desk.look(version(1, "a.", "b."), version(2, "a."))
+    assert desk.removed == {}
+
+
+def is_on(check: str, entry: ZoneEntry) -> bool:
+    return dict(entry.cadence).get(check, timedelta(1)) > timedelta(0)
 
 
 async def test_the_next_server_is_asked_where_one_fails_and_one_that_is_behind_is_not_believed(desk: Desk) -> None:

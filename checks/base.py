@@ -1,10 +1,11 @@
 """The Check protocol: settings as fields, pure verbs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
+from checks.common.agreement import Likeness
 from checks.model import (
     Cadences,
     Finding,
@@ -66,6 +67,20 @@ class Check(Protocol):
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Statement]:
         """What the answers mean, and what is to be remembered of them. Raises CheckInconclusive when nothing can be
         said of the whole zone.
+        """
+        ...
+
+
+@runtime_checkable
+class ComparesZones(Protocol):
+    """A check that can tell from answers alone that a zone is like another, whose result was good."""
+
+    def likeness(self, zone: Zone, answers: Sequence[Observation]) -> Likeness | None:
+        """What its result rests on: where the answers of two zones that are watched alike are of one kind, each address
+        of both serves its group's reference, no records of the other are known to vary, and the result of one is good
+        and nothing more, that of the other is, too. None: that cannot be told from these.
+
+        ``answers`` are those of all addresses to all of its standing questions but for the one that soa-serial asks.
         """
         ...
 

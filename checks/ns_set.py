@@ -1,13 +1,14 @@
 """The check ns-set: all servers name the same nameservers, and all of those can be found and are watched."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import ClassVar
 
 from checks.base import StandingQuestion, Statement
+from checks.common.agreement import Likeness, agreed
 from checks.common.rrset_compare import (
     AddressCopy,
     Difference,
@@ -19,7 +20,7 @@ from checks.common.rrset_compare import (
     reference_copies,
 )
 from checks.common.text import enumerated
-from checks.common.unbumped import UNBUMPED, find_edit, remember
+from checks.common.unbumped import UNBUMPED, find_edit, remember, words_of
 from checks.model import (
     CheckInconclusive,
     Finding,
@@ -33,6 +34,7 @@ from checks.model import (
     ZonePoll,
 )
 from checks.model.finding_type import FindingType, Severity
+from checks.model.relative_names import relative
 from checks.zone_state.model import ZoneState
 
 NS_DIFFERS = FindingType(
@@ -139,6 +141,24 @@ class NsSet:
             yield from (one for one in compared if edit is None or not edit.explains(one, wanted))
         yield from self._named(zone, given)
         yield from self._aliases(zone, given)
+
+    def likeness(self, zone: Zone, answers: Sequence[Observation]) -> Likeness | None:
+        """The names, as seen from the zone. None where one is the zone's own, of which the first label tells something,
+        or lies in the zone and is called like none of its servers, or was resolved: what that leads to is known of this
+        zone alone.
+        """
+        contents = agreed(answers)
+        if contents is None or any(content.instead for content in contents.values()):
+            return None
+        names = [text.lower() for content in contents.values() for text in content.rdata]
+        seen_from = {name: relative(name, zone.name) for name in names}
+        inside = {_plain(name) for name in names if seen_from[name] != name}
+        if "" in seen_from.values() or not inside.isdisjoint(self.names):
+            return None
+        if not inside.isdisjoint(strangers(zone, frozenset(map(_plain, names)))):
+            return None
+        apex = _apex(zone)
+        return Likeness(tuple(sorted(seen_from.values())), words_of(apex, contents[apex.name, apex.type]))
 
     def _lost(self, zone: Zone) -> Iterator[tuple[Server, Resolution]]:
         """The zone's own servers whose names lead nowhere."""

@@ -1,17 +1,19 @@
 """The check records: records are the same on all servers, and chosen ones what they are expected to be."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion, Statement
+from checks.common.agreement import Likeness, agreed
 from checks.common.content_finding import CONTENT_DIFFERS
 from checks.common.rrset_compare import (
     MACHINES,
     PROPAGATING,
     AddressCopy,
+    RRsetContent,
     copies,
     differences,
     late,
@@ -20,7 +22,7 @@ from checks.common.rrset_compare import (
     reference_copies,
 )
 from checks.common.text import enumerated, holders, truncate
-from checks.common.unbumped import UNBUMPED, find_edit, remember
+from checks.common.unbumped import UNBUMPED, find_edit, remember, words_of
 from checks.model import (
     CheckInconclusive,
     Finding,
@@ -96,6 +98,22 @@ class Records:
         wanted = (StandingQuestion(record.name, record.type) for record in compared_records(zone))
         return (StandingQuestion(zone.name, "SOA"), *wanted)
 
+    def likeness(self, zone: Zone, answers: Sequence[Observation]) -> Likeness | None:
+        """Of each record whether it is what is expected: where all have the same it is not compared with anything
+        else.
+        """
+        contents, wanted = agreed(answers), compared_records(zone)
+        if contents is None or any((record.name, record.type) not in contents for record in wanted):
+            return None
+        found = [(record, contents[record.name, record.type]) for record in wanted]
+        if zone.default_records:
+            found = [(record, _as_one_text(record, own)) for record, own in found]
+        kind = tuple(
+            record.expect is None or (not own.instead and sorted(own.rdata) == sorted(record.expect))
+            for record, own in found
+        )
+        return Likeness(kind, tuple(word for record, own in found for word in words_of(record, own)))
+
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         return record_queries(zone, compared_records(zone), seen, repeat=True)
 
@@ -139,13 +157,14 @@ def _with_one_text(copy: AddressCopy) -> AddressCopy:
     """The same with the strings of each TXT record put together, as who reads them does (RFC 7208 section 3.3, RFC 6376
     section 3.6.2.2): providers cut a long text in different places.
     """
-    contents = {
-        record: replace(content, rdata=tuple(sorted(map(_one_text, content.rdata))))
-        if record.type == "TXT" and not content.instead
-        else content
-        for record, content in copy.contents.items()
-    }
+    contents = {record: _as_one_text(record, content) for record, content in copy.contents.items()}
     return replace(copy, contents=contents)
+
+
+def _as_one_text(record: WantedRecord, content: RRsetContent) -> RRsetContent:
+    if record.type != "TXT" or content.instead:
+        return content
+    return replace(content, rdata=tuple(sorted(map(_one_text, content.rdata))))
 
 
 def _one_text(rdata: str) -> str:

@@ -1,11 +1,12 @@
 """The check signatures: those of the zone's records are valid, will be for long enough, and are everywhere the same."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
+from checks.common.agreement import Likeness, is_plain
 from checks.common.multi_signer import KEY_MISSING, PARENT_KEY_MISSING, others_keys, parents_keys
 from checks.common.rrset_compare import AddressCopy, Difference, copies, differences, record_queries
 from checks.common.signed_rrsets import APEX_TYPES, EXPIRED, Place, SignedRRset, Span, is_signed, older, signed_rrsets
@@ -104,6 +105,11 @@ class Signatures:
 
     def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
         return (StandingQuestion(zone.name, "SOA", dnssec=True),)
+
+    def likeness(self, zone: Zone, answers: Sequence[Observation]) -> Likeness | None:
+        """None but where each address serves the zone without a signature: then it is not signed, and that is all."""
+        unsigned = all(is_plain(one) and one.serial is not None and not one.signatures for one in answers)
+        return Likeness("unsigned") if unsigned else None
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen and not any(is_signed(one, zone) for one in seen):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
-from checks.common.rrset_compare import AddressCopy
+from checks.common.rrset_compare import AddressCopy, RRsetContent
 from checks.common.text import enumerated
 from checks.model import Family, Finding, Inconclusive, WantedRecord, Zone
 from checks.model.finding_type import RECORDS, FindingType, Severity
@@ -113,24 +113,39 @@ def _runs_down(last: LastLook | None, one: LastLook) -> bool:
     return last is not None and (last.serial, last.content) == (one.serial, one.content) and last.ttl != one.ttl
 
 
+def words_of(record: WantedRecord, content: RRsetContent) -> tuple[str, ...]:
+    """What an address has for a record, as a part of what stands for all of them."""
+    return (str(record), content.instead, *content.rdata)
+
+
+def agreed_number(serial: int, words: Iterable[str]) -> int:
+    """Stands for the words of all records that do not vary, and for the serial they are had on."""
+    return _number(str(serial), *words)
+
+
 def _digest(copy: AddressCopy, records: Iterable[WantedRecord], remembered: RememberedRecords) -> int:
     """What an address has for the records that do not vary, as a number; 0 where that is not known of all."""
-    words = [str(copy.serial)]
+    words: list[str] = []
     for record in records:
         if remembered.varies(str(record)):
             continue
         own = copy.contents.get(record)
         if own is None or not own.tied or not own.steady:
             return 0
-        words += (str(record), own.instead, *own.rdata)
-    return _number(*words)
+        words += words_of(record, own)
+    return _number(str(copy.serial), *words)
+
+
+def largest_group(zone: Zone) -> str:
+    """The group that has the most servers, the primary's before others."""
+    primary = zone.server(zone.primary) if zone.primary is not None else None
+    sizes = Counter(server.group for server in zone.servers)
+    return max(sizes, key=lambda one: (sizes[one], primary is not None and one == primary.group))
 
 
 def _largest_group(zone: Zone, every: Iterable[AddressCopy]) -> list[AddressCopy]:
-    """What is served of the group that has the most servers, the primary's before others."""
-    primary = zone.server(zone.primary) if zone.primary is not None else None
-    sizes = Counter(server.group for server in zone.servers)
-    group = max(sizes, key=lambda one: (sizes[one], primary is not None and one == primary.group))
+    """What is served of it."""
+    group = largest_group(zone)
     return [copy for copy in every if copy.server.group == group and copy.serial is not None]
 
 

@@ -13,7 +13,7 @@ gives one again, and none below its ``min_expires``. A zone whose signer has som
 passed over: it gets late by time alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cache
 from struct import Struct
@@ -168,6 +168,16 @@ class ZoneStateCodec:
     def answering(self, row: bytes) -> bool:
         """Whether every address serves a version, and its primary has just said that it is the right one."""
         return bool(row[0] & ANSWERING)
+
+    def versions(self, row: bytes) -> Iterator[tuple[str, int, int]]:
+        """Of each serial group that has a version its serial, and since when that is known, in microseconds."""
+        flags, layout, _ = HEAD.unpack_from(row)
+        groups, _ = self.table.layout_of(layout)
+        serial_group = _SHORT_GROUP if flags & SHORT else _LONG_GROUP
+        for number, group in enumerate(groups):
+            serial, soa, seen, _ = serial_group.unpack_from(row, HEAD.size + serial_group.size * number)
+            if soa != UNKNOWN:
+                yield group, serial, seen
 
     def min_expires(self, row: bytes, near: float) -> tuple[int, ...]:
         """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's.

@@ -95,7 +95,7 @@ class BulkProber(Protocol):
         ...
 
     def poll_rrsets(self, queries: Sequence[tuple[Query, int]]) -> AsyncIterator[Sequence[Observation]]:
-        """Asks these queries of one zone, each with its slot, and takes the slots off the fast path, at the call.
+        """Asks these queries, of any zones, each with its slot, and takes the slots off the fast path, at the call.
 
         There is one observation for each, from which on the slot may be unchanged again; none for what is broken off by
         another plan.

@@ -1,7 +1,7 @@
 """RRsets beside the SOA, asked for by the engine of this very process."""
 
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 
 from checks.model import Address, Observation, Query
 from monitor.polling.bulk import RrsetChunk
@@ -39,12 +39,9 @@ class LocalRrsets:
     def poll(self, queries: Sequence[tuple[Query, int]]) -> AsyncIterator[Sequence[Observation]]:
         self._engine.disable_fast_path([slot for _, slot in queries])
         batches = [
-            (
-                QueryBatch(query.server, query.address, [wire_name(query.qname)], [slot]),
-                self._template(query.qtype, dnssec=query.dnssec),
-                {wire_name(query.qname): [query]},
-            )
-            for query, slot in queries
+            (QueryBatch(server, address, list(named), slots), self._template(qtype, dnssec=dnssec), named)
+            for (server, address, qtype, dnssec), parts in _grouped(queries).items()
+            for slots, named in parts
         ]
         return _changed(self._engine.ask_also(batches, by_slot=True))
 
@@ -72,6 +69,24 @@ async def _changed(call: BulkCall) -> AsyncIterator[Sequence[Observation]]:
             yield [seen for _, seen in update.changed]
     finally:
         await call.aclose()
+
+
+_Part = tuple[list[int], dict[bytes, list[Query]]]
+"""Slots and, in the same order, the name and the query of each."""
+
+
+def _grouped(queries: Iterable[tuple[Query, int]]) -> dict[tuple[str, Address, str, bool], list[_Part]]:
+    """By server, address, type and whether with signatures; no name is twice in one part."""
+    groups: dict[tuple[str, Address, str, bool], list[_Part]] = {}
+    for query, slot in queries:
+        name = wire_name(query.qname)
+        parts = groups.setdefault((query.server, query.address, query.qtype, query.dnssec), [])
+        if not parts or name in parts[-1][1]:
+            parts.append(([], {}))
+        slots, named = parts[-1]
+        slots.append(slot)
+        named[name] = [query]
+    return groups
 
 
 def _questions(layouts: Sequence[AddressLayout], chunk: RrsetChunk) -> tuple[_Groups, dict[int, int]]:

@@ -1,16 +1,13 @@
 """Asks very many zones for RRsets beside the SOA, and tells which of them give what they gave before."""
 
 from array import array
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-from checks.model import Address, Observation, Query, Transport, Zone
-from checks.model.relative_names import absolute
+from checks.model import Observation, Query, Transport, Zone
 from monitor.polling.bulk import BulkProber, RrsetChunk, ZoneChunk
 from monitor.polling.sweep import ProbeQueries
+from monitor.state.alike import SlotKey, question_of, questions_of
 from monitor.state.columns import ZoneColumns
-
-_QueryKey = tuple[str, Address, str, str, bool]
-"""Server, address, name and type of what is asked, and whether with signatures."""
 
 
 class RrsetProber:
@@ -49,6 +46,25 @@ class RrsetProber:
         chunk = RrsetChunk(zones, {template_id: questions[template_id] for template_id in set(layouts)})
         return list(await self._bulk_prober.unchanged_rrsets(chunk))
 
+    async def look(
+        self, columns: ZoneColumns, check: str, zones: Iterable[Zone]
+    ) -> Mapping[str, Sequence[Observation]]:
+        """What each of the zones is answered, at each address, to each question that has a slot; of some it may be less
+        than that, where there are other columns.
+        """
+        if columns is not self._columns:
+            return {}
+        queries = [
+            (Query(zone.name, server, address, name, qtype, identify=True, dnssec=dnssec), slot)
+            for zone in zones
+            for (server, address, name, qtype, dnssec), slot in questions_of(columns, check, zone).items()
+        ]
+        found: dict[str, list[Observation]] = {}
+        async for batch in self._bulk_prober.poll_rrsets(queries):
+            for seen in batch:
+                found.setdefault(seen.query.zone, []).append(seen)
+        return found
+
     def probe(self, check: str, zone: Zone) -> ProbeQueries:
         """Asks what a poll of this zone asks; what has a slot by that, so that the answer can be told again.
 
@@ -71,27 +87,17 @@ class RrsetProber:
     def _with_slots(self, queries: Iterable[Query], check: str, zone: Zone) -> list[tuple[Query, int]]:
         """Those that have a slot now, with it."""
         slots = self._slots(check, zone)
-        return [(query, slots[key]) for query in queries if (key := _key(query)) in slots]
+        return [(query, slots[key]) for query in queries if _is_bulk(query) and (key := question_of(query)) in slots]
 
-    def _slots(self, check: str, zone: Zone) -> dict[_QueryKey | None, int]:
+    def _slots(self, check: str, zone: Zone) -> Mapping[SlotKey, int]:
         """Of the zone as it is in the columns; none where it is another, or is not watched any more."""
         columns = self._columns
         if columns is None or check not in columns.rrsets or columns.zone_table.get(zone.name) != zone:
             return {}
-        number = columns.zone_table.index(zone.name)
-        template_id = columns.zone_table.template_ids[number]
-        slots = iter(columns.rrset_slots(check, number))
-        return {
-            (endpoint.server, endpoint.address, absolute(owner, zone.name), qtype, dnssec): next(slots)
-            for owner, qtype, dnssec in columns.rrsets[check][template_id]
-            for endpoint in columns.layouts[template_id]
-        }
+        return questions_of(columns, check, zone)
 
 
-def _key(query: Query) -> _QueryKey | None:
-    """None for what the bulk engine does not ask."""
-    if query.transport is not Transport.UDP or query.key is not None or query.anywhere or not query.identify:
-        return None
-    if query.version:
-        return None
-    return query.server, query.address, query.qname, query.qtype, query.dnssec
+def _is_bulk(query: Query) -> bool:
+    """Whether the bulk engine asks such."""
+    usual = query.transport is Transport.UDP and query.key is None and not query.anywhere and not query.version
+    return usual and query.identify

@@ -11,12 +11,15 @@ from checks.model import Address, Observation, Query, Zone
 from checks.model.finding_type import OverUdp
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import SERIAL_CHECK
+from monitor.polling.alike_polls import AlikePolls, Looked
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import SweepContext
 from monitor.polling.sweep import ProbeQueries
 from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.polling.waiting_zones import INTERVAL, WaitingZones
+from monitor.state.alike import may_be_alike
+from monitor.state.alike_zones import Look
 from monitor.state.columns import INHERITS, STANDS, STEADY_UP, ZoneColumns
 from monitor.state.inheritance import MAX_AGE
 from monitor.state.monitoring_plan import MonitoringPlan
@@ -58,6 +61,7 @@ class StandingPolls:
         self._gathered_since = context().now()
         self._in_turn: set[str] = set()
         """Zones that it is the turn of to be asked over TCP: at all their addresses."""
+        self._alike = AlikePolls(check, rrset_prober, context)
         self._waiting = WaitingZones(check.name, cadence, lambda: context().now())
         self.queries = 0
         """Asked here of the zones that were passed over, all of them answered."""
@@ -80,14 +84,20 @@ class StandingPolls:
         ours = [number for number in numbers if template_ids[number] in kinds]
         standing = columns.standing.get(self._check.name)
         stand = [number for number in ours if standing[number]] if standing is not None else []
-        due: list[int] = []
+        fresh = self._told(columns, may_be_alike(columns, self._check.name, ours))
+        known = columns.zone_table.names
         if self._check.name in columns.rrsets:
             stand = await self._rrset_prober().unchanged(columns, self._check.name, stand) if stand else []
             self.queries += sum(len(columns.rrset_slots(self._check.name, number)) for number in stand)
+            looked = await self._alike.look(columns, fresh)
+            passed = {known[number] for number in (*stand, *fresh)}.difference(looked.in_full)
+            await self._publish_alike(columns, looked)
         else:
             stand, due = self._known_by_serial(columns, stand)
-        self._gather(columns, due)
-        passed = {columns.zone_table.names[number] for number in (*stand, *due)}
+            if self._tcp_turns is not None:
+                due += self._not_suspect(columns, fresh)
+            self._gather(columns, due)
+            passed = {known[number] for number in (*stand, *due)}
         names = [name for name in names if name not in passed]
         if self._tcp_turns is not None:
             cut_off = {columns.zone_table.names[number] for number in self._cut_off(columns, ours)}
@@ -99,26 +109,36 @@ class StandingPolls:
         """Those that wait no more. Asks over TCP the zones that are due there, when enough of them are gathered: those
         that are not good at each address are to be polled in full.
         """
-        if free := self._waited():
+        async for free in self._free():
             yield free
         if self._gathered and (last or self._is_worth_asking()):
             async for names in self._ask_gathered():
                 yield names
-        while last and self._waiting:
+        while last and (self._waiting or self._alike):
             await asyncio.sleep(INTERVAL)
-            if free := self._waited():
+            async for free in self._free():
                 yield free
+
+    async def _free(self) -> AsyncIterator[Sequence[str]]:
+        """Zones that wait no more for what others come to, and are to be polled in full."""
+        if free := self._waited():
+            yield free
+        looked = self._alike.take()
+        await self._publish_alike(self._context().columns, looked)
+        if looked.in_full:
+            yield looked.in_full
 
     async def _ask_gathered(self) -> AsyncIterator[Sequence[str]]:
         names, self._gathered, self._addresses = self._gathered, [], set()
         zone_table = self._context().columns.zone_table
+        columns_then = self._context().columns
         known = [zone_table[name] for name in names if name in zone_table]
         zones = [zone for zone in known if self._every(zone) == self._cadence]  # others have left this sweep
         async for result in self._tcp_prober().ask(self._check, zones):
             context = self._context()
             columns = context.columns
             stand = [columns.zone_table.index(name) for name in result.good if name in columns.zone_table]
-            await self._publish(context, stand, over_tcp=True)
+            await self._publish(context, stand, over_tcp=True, alike=columns is columns_then)
             self.queries += sum(len(columns.slots_of(number)) for number in stand)
             if result.doubtful:
                 yield result.doubtful
@@ -165,13 +185,22 @@ class StandingPolls:
             and all(brought is OverUdp.SILENT for brought in over_udp(columns, number))
         ]
 
-    async def _publish(self, context: SweepContext, numbers: Sequence[int], *, over_tcp: bool = False) -> None:
+    async def _publish_alike(self, columns: ZoneColumns, looked: Looked) -> None:
+        """They are of these columns."""
+        numbers = [columns.zone_table.index(name) for name in looked.alike]
+        self.queries += sum(len(columns.rrset_slots(self._check.name, number)) for number in numbers)
+        await self._publish(self._context(), numbers, alike=True, looks=tuple(looked.alike.values()))
+
+    async def _publish(
+        self, context: SweepContext, numbers: Sequence[int], *, over_tcp: bool = False, alike: bool = False,
+        looks: Sequence[Look] = (),
+    ) -> None:  # fmt: skip
         if numbers:
             zone_table = context.columns.zone_table
             await context.publish(
                 UnchangedZones(
                     self._check.name, context.now(), self._cadence, array("I", numbers), zone_table, context.vantage,
-                    over_tcp,
+                    over_tcp, alike, looks,
                 )
             )  # fmt: skip
 
@@ -205,13 +234,17 @@ class StandingPolls:
             return [number for number in known if mode[number] == STEADY_UP], []
         standing = columns.standing[self._check.name]
         due = self._tcp_turns.due(columns, known)
-        names, template_ids = columns.zone_table.names, columns.zone_table.template_ids
+        names = columns.zone_table.names
         self._in_turn |= {names[number] for number in due}
         up = [number for number in known if standing[number] == STANDS and mode[number] == STEADY_UP]
-        suspect = self._suspect_templates(columns, {template_ids[number] for number in up})
-        stand = [number for number in up if template_ids[number] not in suspect]
+        stand = self._not_suspect(columns, up)
         have = [number for number in self._inheriting(columns, known) if number not in due]
         return [*(number for number in stand if number not in due), *have], [n for n in stand if n in due]
+
+    def _not_suspect(self, columns: ZoneColumns, numbers: Sequence[int]) -> list[int]:
+        template_ids = columns.zone_table.template_ids
+        suspect = self._suspect_templates(columns, {template_ids[number] for number in numbers})
+        return [number for number in numbers if template_ids[number] not in suspect]
 
     def _told(self, columns: ZoneColumns, numbers: Sequence[int]) -> list[int]:
         """Those that soa-serial has looked at just now, and as often as this check does."""

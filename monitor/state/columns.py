@@ -17,6 +17,7 @@ from checks.model.finding_type import OverUdp
 from checks.model.zone_table import ZoneTable, difference
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.remap import BLOCK, consecutive, remap
+from monitor.state.alike_zones import AlikeZones
 from monitor.state.server_findings import ServerFindings
 
 
@@ -74,6 +75,7 @@ class ZoneColumns:
 
     __slots__ = (
         "address_metrics",
+        "alike",
         "checked_at",
         "cursor",
         "group_ids",
@@ -135,6 +137,7 @@ class ZoneColumns:
         self.suspects: set[tuple[str, str, Address]] = set()
         """Check, server and address at which it has found something at one zone at least: the others are asked, too."""
         self.server_findings = ServerFindings()
+        self.alike = AlikeZones(size)
         self.group_ids = array("I", bytes(4 * size))
         self.health_since = array("q", bytes(8 * size))
         """Since when the zone's health is what it is; 0 while it was not evaluated."""
@@ -203,6 +206,7 @@ class ZoneColumns:
         self.ok_at = {name: column for name, column in self.ok_at.items() if name in checks}
         self.standing = {name: column for name, column in self.standing.items() if name in checks}
         self.suspects = {suspect for suspect in self.suspects if suspect[0] in checks}
+        self.alike.keep_checks(checks)
 
     def reset_mode(self, mode: int) -> list[int]:
         """Polls all zones of this mode in full from now on; which they were."""
@@ -240,6 +244,7 @@ class ZoneColumns:
         self.udp_patterns, self.offline = old.udp_patterns, old.offline
         self.standing = {name: bytearray(len(self.zone_table)) for name in old.standing}
         self.suspects = self._still_served(old.suspects)
+        self.alike.take_over(old.alike, same_template)
         remap((*octets, *((old.standing[name], column) for name, column in self.standing.items())), same_template)
         times = ((old.checked_at, self.checked_at), (old.recheck_at, self.recheck_at))
         remap((*times, *((old.ok_at[name], column) for name, column in self.ok_at.items())), same_template)

@@ -314,11 +314,17 @@ class Evaluator:
         self._show_record()
 
     def _show_first(self, pending: PendingCommit, at: datetime) -> None:
-        """The zones whose first poll was like another's, if that is all there is to say of them."""
-        zone_table, by_template = self._zone_index.zone_table, defaultdict[int, list[int]](list)
-        for number in pending.first:
-            if zone_table.names[number] not in pending.touched:
-                by_template[zone_table.template_ids[number]].append(number)
+        """The zones whose first poll was like another's, or that have taken over a result, if that is all there is to
+        say of them.
+        """
+        zone_table, by_template = self._zone_index.zone_table, defaultdict[tuple[int, bool], list[int]](list)
+        took_over, memory = set(pending.took_over), self._memory
+        for number in (*pending.first, *took_over.difference(pending.first)):
+            name = zone_table.names[number]
+            if number in took_over and (name in memory.by_zone or name in memory.results):
+                pending.touched.add(name)
+            elif name not in pending.touched:
+                by_template[zone_table.template_ids[number], number in took_over].append(number)
         for numbers in by_template.values():
             seen = make_zone_summary(self._memory, self.plan, zone_table.names[numbers[0]], at)
             self._zone_index.note_first(numbers, seen.health, seen.states, seen.bad_since)

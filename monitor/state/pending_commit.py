@@ -32,6 +32,8 @@ class PendingCommit:
     """Packed zone states of zones whose first poll was like that of another."""
     first: list[int] = field(default_factory=list)
     """Their numbers in the table."""
+    took_over: list[int] = field(default_factory=list)
+    """Zones, by number, of which a check that decides on their health has taken over a result."""
     other_over_udp: dict[int, None] = field(default_factory=dict)
     """Zones, by number, of which UDP has brought something else than before, while something stands at servers."""
     record_memories: dict[CheckOfZone, RecordMemory] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from checks.zone_state.connectivity import keep_only, mask_offline, offline_fami
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import arrivals, changes, update_zone_state
+from monitor.state.alike import note_kind
 from monitor.state.awaited_notifies import NOTIFY_CHECK
 from monitor.state.fast_path import (
     FastPathChanges,
@@ -40,7 +41,7 @@ from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.over_udp import note_over_udp, over_udp
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones
-from monitor.state.rechecks import follow_change, remember_records
+from monitor.state.rechecks import follow_change, forget_untied, remember_records
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
 from monitor.state.unasked import forget_unasked, known_state, unheard
@@ -69,7 +70,7 @@ def process_batch(
             if one.check == SERIAL_CHECK and one.check in plan.checks:
                 pending.unchanged += apply_unchanged(state, pending.path_changes, one)
             elif one.check in plan.checks:
-                pending.rechecks |= {(one.check, name): one.at for name in apply_standing(state, one)}
+                apply_standing(state, pending, one)
         elif isinstance(one, FormedPoll):
             process_formed(state, pending, one, plan)
         else:
@@ -169,6 +170,7 @@ def process_poll(
             confirming = note_result(state, pending.path_changes, check, zone, result, shared=shared)
             pending.rechecks |= {(check.name, name): result.at for name in confirming}
             note_inheriting(state, pending, result, plan)
+            note_kind(state, check, zone, poll.seen)
         return
     if zone_state is not None and learned:
         follow_change(state, pending, zone, poll, zone_state)
@@ -211,6 +213,7 @@ def remember(
         pending.state_changes += changes(before, after)
         pending.propagations += arrivals(before, after, zone.primary, zone.signer)
         note_versions(state, zone.name, plan.checks)
+        forget_untied(state, pending, before, after)
         note_moved(state, plan, zone, before, after, poll.cadence)
     return after
 

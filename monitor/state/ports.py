@@ -13,6 +13,7 @@ from checks.model.zone_table import ZoneTable
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.probe.message.soa_forms import FormedAnswer
+from monitor.state.alike_zones import Look
 
 
 class QueueClosed(Exception):
@@ -24,7 +25,9 @@ class UnchangedZones:
     """A poll each of many zones, in which every address said what it had said before.
 
     ``numbers`` are the zones' numbers in ``zone_table``, typecode "I"; ``at`` is when the last of them was complete.
-    ``over_tcp``: every address was asked over TCP, too, and gave a good answer.
+    ``over_tcp``: every address was asked over TCP, too, and gave a good answer. ``alike``: those whose result does not
+    stand said what zones say that are good, and may take over their result (``monitor.state.alike``); ``looks``, one
+    for each, are what they said, unless that was over TCP.
     """
 
     check: str
@@ -34,6 +37,8 @@ class UnchangedZones:
     zone_table: ZoneTable[Zone]
     vantage: str = "local"
     over_tcp: bool = False
+    alike: bool = False
+    looks: Sequence[Look] = ()
 
 
 @dataclass(frozen=True, slots=True)

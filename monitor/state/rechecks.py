@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import next_look, waits_until
 from alerting.model import Alert, Phase, Policy
+from checks.common.epoch import micros
 from checks.model import CheckResult, Zone, ZonePoll
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import moving_since
@@ -99,6 +100,13 @@ def remember_records(state: MonitorState, pending: PendingCommit, result: CheckR
     if result.remembered is not None and result.remembered.soon_again and cadence > SOON:
         look, when = (result.check, result.zone), result.at + SOON
         pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
+
+
+def forget_untied(state: MonitorState, pending: PendingCommit, before: ZoneState, after: ZoneState) -> None:
+    """Other versions than before: what was seen of records since the look before is tied to neither."""
+    if before.at is not None and after.serial_groups != before.serial_groups:
+        for memory in state.record_memories.forget_untied(after.zone, micros(before.at)):
+            pending.record_memories[memory.check, memory.zone] = memory
 
 
 def rechecks(state: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[CheckOfZone, datetime | None]:

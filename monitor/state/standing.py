@@ -13,6 +13,7 @@ soa-serial makes. So such a poll is not evaluated; only the time of the look mov
 - of a SOA over UDP by soa-serial: its zone is on the fast path (``fast_path``), with every address up; where soa-serial
   is off for a zone, or comes less often than the check does, the check asks by itself;
 - of another RRset by the bulk prober's fingerprints, which are those of the poll that was evaluated;
+- of a zone that has not stood yet by its likeness to others (``monitor.state.alike``);
 - of an answer over TCP by turns (``monitor.polling.tcp_turns``): TCP is a property of an address far more than of a
   zone. A zone whose turn it is and that stands is asked over TCP alone, with others down one connection; if each of its
   addresses gives an answer that reachable has nothing to say of (``monitor.polling.tcp_prober``) it stands, else it is
@@ -27,10 +28,10 @@ A poll of soa-serial in which every address has answered over UDP is also one of
 it is evaluated as such, so that what these say is bound to the very answers that the fast path compares with.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
-from itertools import islice
+from itertools import islice, zip_longest
 
 from checks.base import Check
 from checks.common.epoch import micros
@@ -39,12 +40,16 @@ from checks.model.finding_type import OverUdp
 from checks.model.relative_names import ZONE_PLACEHOLDER, relative
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
+from monitor.state.alike import remember_looks, takes_over
+from monitor.state.alike_zones import Look
 from monitor.state.columns import FULL_POLL, INHERITS, STANDS, STEADY_UP, RrsetQuestion, RrsetQuestions, ZoneColumns
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.over_udp import over_udp
+from monitor.state.pending_commit import PendingCommit
 from monitor.state.ports import UnchangedZones
+from monitor.state.zone_status import HEALTH_CHECKS
 
 _TEMPLATE = f"{ZONE_PLACEHOLDER}."
 """A zone that no record lies in but those that are written as seen from their zone."""
@@ -107,6 +112,9 @@ def note_result(
             columns.mode[number] = FULL_POLL
             path_changes.disable((number,))
     columns.set_standing(check.name, number, stands)
+    memory = result.remembered
+    uncertain = memory is not None and bool(memory.looks or memory.varying)
+    columns.alike.poll_in_full(check.name, number, wanted=not stands or uncertain)
     if stands and columns.rrset_slots(check.name, number):
         path_changes.standing.setdefault(check.name, []).append(number)
     if not any(question.transport is Transport.TCP for question in questions):
@@ -178,29 +186,61 @@ def note_without_edns(state: MonitorState, poll: ZonePoll, checks: Mapping[str, 
         for name, column in columns.standing.items():
             if name not in checks or not checks[name].version_bound:
                 column[number] = 0
+        for name, check in checks.items():
+            if not check.version_bound:
+                columns.alike.poll_in_full(name, number, wanted=True)
 
 
-def apply_standing(state: MonitorState, unchanged: UnchangedZones) -> Collection[str]:
-    """Take in polls that were not made. What does not stand any more is polled in full at its next turn. Returns zones
-    that are to be polled at once.
+def apply_standing(state: MonitorState, pending: PendingCommit, unchanged: UnchangedZones) -> None:
+    """Take in polls that were not made. What does not stand any more is polled in full at its next turn; some zones are
+    at once.
 
     Where nothing but the SOA was to be asked for, it was soa-serial that looked. A zone that inherits was not looked
     at: others were.
     """
-    doubted: dict[str, None] = {}
     columns, check = state.columns, unchanged.check
-    standing = columns.standing.get(check)
-    if unchanged.zone_table is not columns.zone_table or standing is None:
-        return doubted
+    if unchanged.zone_table is not columns.zone_table:
+        names = (unchanged.zone_table.names[number] for number in unchanged.numbers if unchanged.alike)
+        pending.rechecks |= {(check, name): unchanged.at for name in names if name in columns.zone_table}
+        return
     own, at = check in columns.rrsets, micros(unchanged.at)
     mode, checked_at = columns.mode, columns.checked_at
+    doubted = dict.fromkeys(_take_over(state, pending, unchanged) if unchanged.alike else ())
+    standing = columns.standing.get(check)
     for number in unchanged.numbers:
+        if standing is None:
+            break
         if standing[number] == STANDS and (own or mode[number] == STEADY_UP):
             looked = at if own else checked_at[number]
-            columns.note_ok(check, number, max(columns.ok_at[check][number], looked))
+            columns.note_ok(check, number, max(columns.ok_at[check][number] if check in columns.ok_at else 0, looked))
             if unchanged.over_tcp:
                 doubted |= dict.fromkeys(_note_good(columns, check, number, unchanged.at))
-    return doubted
+    pending.rechecks |= {(check, name): unchanged.at for name in doubted}
+
+
+def _take_over(state: MonitorState, pending: PendingCommit, alike: UnchangedZones) -> Iterator[str]:
+    """What did not stand stands from now on; returns the zones that are to be polled in full at once instead.
+
+    One that soa-serial has found something of meanwhile waits for its turn if that is all that it was asked for.
+    """
+    columns, check = state.columns, alike.check
+    own, took_over, seen = check in columns.rrsets, list[int](), list[tuple[int, Look]]()
+    for number, look in zip_longest(alike.numbers, alike.looks):
+        standing = columns.standing.get(check)
+        if standing is not None and standing[number]:
+            continue
+        if takes_over(state, check, number, look):
+            columns.set_standing(check, number, STANDS)
+            took_over.append(number)
+            seen += [] if look is None else [(number, look)]
+        elif own or columns.mode[number] == STEADY_UP:
+            yield columns.zone_table.names[number]
+    memories = remember_looks(state, check, seen)
+    pending.record_memories |= {(memory.check, memory.zone): memory for memory in memories}
+    if own and took_over:
+        pending.path_changes.standing.setdefault(check, []).extend(took_over)
+    if check in HEALTH_CHECKS:  # nothing else that is taken over shows in how a zone is
+        pending.took_over += took_over
 
 
 def _note_good(columns: ZoneColumns, check: str, number: int, at: datetime) -> Iterator[str]:
@@ -216,6 +256,7 @@ def reset_changed(state: MonitorState, before: Mapping[str, Check], now: Mapping
     for name, check in now.items():
         if name in before and _settings(check) != _settings(before[name]):
             state.columns.standing.pop(name, None)
+            state.columns.alike.forget_kinds(name)
 
 
 def _settings(check: Check) -> tuple[object, ...]:

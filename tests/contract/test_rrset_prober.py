@@ -180,6 +180,45 @@ async def test_records_in_another_order_are_unchanged_and_nothing_else_is_asked(
 
 
 @pytest.mark.parametrize("workers", WORKERS)
+async def test_zones_that_are_looked_at_together_stand_by_what_was_seen(workers: int) -> None:
+    async with scene(workers) as on:
+        zones = [on.zone("a", "www"), on.zone("b"), on.zone("c", "www", "mail")]
+        on.use(*zones)
+        looked = await on.prober.look(on.columns, "records", [zones[0], zones[2]])
+        assert {name: len(seen) for name, seen in looked.items()} == {"a.example.": 2, "c.example.": 4}
+        assert on.asked() == [A] * 6
+        for one in zones[::2]:
+            polled = (await on.poll("records", one.name.partition(".")[0])).seen
+            by_query = {(seen.query.server, seen.query.qname): seen for seen in polled if seen.query.qtype == "A"}
+            for seen in looked[one.name]:
+                alone = by_query[seen.query.server, seen.query.qname]
+                assert replace(seen, at=alone.at, rtt=alone.rtt) == alone
+        for check, labels in (("ns-set", "abc"), ("records", "ac")):
+            looked_at = [zone for zone in zones if zone.name[0] in labels]
+            await on.prober.look(on.columns, check, looked_at)
+            on.prober.enable_fast_path(on.columns, check, [on.number(label) for label in labels])
+            assert await on.unchanged(check, *labels) == set(labels)
+            on.said[1].mend()
+            on.said[1].ttl = 299
+            assert await on.unchanged(check, *labels) == set()
+            on.said[1].mend()
+            await on.prober.look(on.columns, check, looked_at)
+            assert await on.unchanged(check, *labels) == set(), "nobody has let them stand"
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_zones_of_other_columns_are_not_looked_at(workers: int) -> None:
+    async with scene(workers) as on:
+        on.use(on.zone("a"))
+        before = on.columns
+        on.use(on.zone("a"), on.zone("b"))
+        assert await on.prober.look(before, "ns-set", [on.zone("a")]) == {}
+        on.said[0].silent = on.said[1].silent = True
+        looked = await on.prober.look(on.columns, "ns-set", [on.zone("a"), on.zone("b")])
+        assert {one.outcome for seen in looked.values() for one in seen} == {Outcome.TIMEOUT}
+
+
+@pytest.mark.parametrize("workers", WORKERS)
 async def test_whether_a_zone_is_signed_is_asked_with_one_question_and_known_again(workers: int) -> None:
     async with scene(workers) as on:
         on.use(on.zone("a"), on.zone("b"))

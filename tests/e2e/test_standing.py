@@ -154,20 +154,34 @@ async def test_what_an_address_does_is_told_of_all_its_zones_though_few_are_aske
                 await watched.passed_over()
 
 
-async def test_from_the_beginning_nobody_asks_what_soa_serial_has_just_heard(tmp_path: Path) -> None:
-    """The other checks begin when its first polls are not only made, but evaluated."""
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_from_the_beginning_nobody_asks_what_soa_serial_has_just_heard_or_what_others_like_it_were_asked(
+    workers: int, tmp_path: Path
+) -> None:
+    """The other checks begin when its first polls are not only made, but evaluated. Of zones that are alike few are
+    polled in full, with three questions to an address: all others are asked one.
+    """
     contents = [Content(f"z{number:03}.test.", serial=7) for number in range(600)]
     async with Lab() as lab:
         servers = {name: [lab.primary("nsd", *contents).ipv4] for name in ("ns1", "ns2")}
         await lab.started()
         path = tmp_path / "soawatch.toml"
-        settings = config_text(servers, every="60s", service={"database": "soawatch.db"}, cadence={"transfer": "off"})
+        settings = config_text(
+            servers, every="60s", service={"database": "soawatch.db"}, cadence={"transfer": "off"},
+            probe={"workers": workers},
+        )  # fmt: skip
         path.write_text(settings + "".join(ZONE.format(name=content.zone) for content in contents))
         async with running(path) as service:
             await service.up()
             watched = Watched(service, tmp_path / "soawatch.db")
             await until(lambda: "soa-fields" in watched.queries(), 60.0)
             assert watched.queries()["soa-fields"] == 0
+            await until(lambda: {"ns-set", "records", "reachable"} <= watched.queries().keys(), 60.0)
+            addresses = 2 * len(contents)
+            for check in ("ns-set", "records", "reachable"):
+                assert addresses <= watched.queries()[check] < 1.5 * addresses, check
+            zones = await service.get("api/v1/zones?limit=1000")
+            assert [zone["health"] for zone in zones] == ["good"] * len(contents)
 
 
 def workers_of(service: Running) -> set[int]:

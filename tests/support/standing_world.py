@@ -2,6 +2,7 @@
 
 import random
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,6 +15,8 @@ from checks.reachable import Reachable
 from checks.records import Records
 from checks.soa_fields import SoaFields
 from monitor.polling.local_tcp import is_good
+from monitor.state.alike import look_at, may_be_alike
+from monitor.state.alike_zones import Look
 from monitor.state.columns import STEADY_UP, ZoneColumns
 from monitor.state.ports import PollMessage, UnchangedZones
 from tests.support.monitor_state import MINUTE, minute
@@ -28,9 +31,12 @@ MAX_AGE = 2
 
 
 def with_records(number: int) -> list[Zone]:
-    """Those of the narrower world; two of three have records, one of them an expected one."""
+    """Those of the narrower world, and of each one that is watched like it; two of three have records, one of them an
+    expected one.
+    """
     made = []
-    for index, one in enumerate(zones(number)):
+    others = [one.with_name(f"other-{one.name}") for one in zones(number)]
+    for index, one in enumerate((*zones(number), *others)):
         www = WantedRecord(f"www.{one.name}", "A")
         mail = WantedRecord(f"mail.{one.name}", "A", expect=("192.0.2.25",))
         made.append(replace(one, records=((), (www,), (www, mail))[index % 3]))
@@ -110,10 +116,14 @@ class StandingCaller:
     last: dict[tuple[str, int], object] = field(default_factory=dict)
     """Check and zone: what its own questions, those for RRsets, were answered at the last poll in full."""
     enabled: set[tuple[str, int]] = field(default_factory=set)
+    alike: bool = True
+    took_over: Counter[str] = field(default_factory=Counter)
+    """By check, how often a zone was found to be like another."""
 
     def message(self, check: Check, poll: ZonePoll) -> PollMessage:
         """The poll, or word that there is no need for it."""
         columns, number = self.columns, self.columns.zone_table.index(poll.zone)
+        over_tcp = [one for one in poll.seen if one.query.transport is Transport.TCP]
         standing = columns.standing.get(check.name)
         own = said([one for one in poll.seen if one.query.qtype != "SOA" or one.query.dnssec])
         key = (check.name, number)
@@ -122,15 +132,33 @@ class StandingCaller:
                 same = key in self.enabled and own == self.last[key]
             else:
                 recent = columns.checked_at[number] >= micros(poll.at - MAX_AGE * MINUTE)
-                over_tcp = [one for one in poll.seen if one.query.transport is Transport.TCP]
                 same = columns.mode[number] == STEADY_UP and recent and all(map(is_good, over_tcp))
             if same:
-                by_tcp = any(one.query.transport is Transport.TCP for one in poll.seen)
                 numbers = array("I", [number])
-                return UnchangedZones(check.name, poll.at, MINUTE, numbers, columns.zone_table, over_tcp=by_tcp)
+                return UnchangedZones(check.name, poll.at, MINUTE, numbers, columns.zone_table, over_tcp=bool(over_tcp))
         self.enabled.discard(key)
         self.last[key] = own
-        return poll
+        return self._alike(check, poll, over_tcp) or poll
+
+    def _alike(self, check: Check, poll: ZonePoll, over_tcp: Sequence[Observation]) -> UnchangedZones | None:
+        """Word that a zone of which nothing stands is like one that is good, by the letter of ``alike``."""
+        columns, zone_table = self.columns, self.columns.zone_table
+        numbers = may_be_alike(columns, check.name, [zone_table.index(poll.zone)])
+        if not (self.alike and numbers) or columns.checked_at[numbers[0]] < micros(poll.at - MAX_AGE * MINUTE):
+            return None
+        looks: tuple[Look, ...] = ()
+        if check.name in columns.rrsets:
+            look = look_at(columns, check, zone_table[poll.zone], poll.seen, micros(poll.at))
+            if look is None or not columns.alike.is_good(check.name, look.kind):
+                return None
+            looks = (look,)
+        elif not (over_tcp and all(map(is_good, over_tcp))):
+            return None
+        self.took_over[check.name] += 1
+        return UnchangedZones(
+            check.name, poll.at, MINUTE, array("I", numbers), zone_table, over_tcp=bool(over_tcp), alike=True,
+            looks=looks,
+        )  # fmt: skip
 
     def move(self, standing: dict[str, list[int]]) -> None:
         self.enabled.update((check, number) for check, numbers in standing.items() for number in numbers)

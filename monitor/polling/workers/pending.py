@@ -155,7 +155,7 @@ class PendingRrsets:
 
 
 class PendingRrsetPoll:
-    """Queries of one zone. ``on_seen`` is told what comes back, and None at the end."""
+    """Queries of some zones. ``on_seen`` is told what comes back, and None at the end."""
 
     __slots__ = ("_left", "_on_seen")
     by_slot: ClassVar[bool] = True

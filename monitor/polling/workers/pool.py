@@ -72,12 +72,13 @@ class WorkerPool:
 
     def poll_rrsets(self, queries: Sequence[tuple[Query, int]]) -> AsyncIterator[Sequence[Observation]]:
         results: asyncio.Queue[Sequence[Observation] | None] = asyncio.Queue()
-        if queries:
-            owner = self._owner(queries[0][0].zone)
-            for _, slot in queries:
-                self._owners[slot] = owner
-            self._workers[owner].ask(PendingRrsetPoll(queries, results.put_nowait))
-        return _all_of(results, 1 if queries else 0)
+        parts: dict[int, list[tuple[Query, int]]] = {}
+        for query, slot in queries:
+            owner = self._owners[slot] = self._owner(query.zone)
+            parts.setdefault(owner, []).append((query, slot))
+        for owner, part in parts.items():
+            self._workers[owner].ask(PendingRrsetPoll(part, results.put_nowait))
+        return _all_of(results, len(parts))
 
     async def ask_tcp(self, batches: Sequence[Sequence[Query]]) -> AsyncIterator[Sequence[tuple[int, bytes]]]:
         results: asyncio.Queue[Sequence[tuple[int, bytes]] | None] = asyncio.Queue()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from checks.common.epoch import micros
 from checks.evaluation import run_check
 from checks.model import Address, Outcome, Soa, Zone
 from checks.soa_serial import SoaSerial
@@ -107,6 +108,9 @@ def test_whatever_is_steady_comes_back_also_by_words_that_were_saved(several: li
         heard = tuple(s.outcome not in ("timeout", "unreachable", "unasked") for s in zone_state.address_states)
         assert reachable_addresses(codec.unpack("", row)) == heard
         assert len(codec.min_expires(row, 0.5)) == len(zone_state.address_states)
+        assert list(codec.versions(row)) == [
+            (one.group, one.reference, micros(one.versions[0].seen)) for one in zone_state.serial_groups if one.versions
+        ]
 
 
 @examples(150)

@@ -1,7 +1,7 @@
 """Which zones of a sweep are passed over, and that the others, and only they, are polled in full."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -43,7 +43,9 @@ def zones(count: int, *servers: str) -> list[Zone]:
 
 
 class Asked:
-    """Asks RRsets; ``changed`` zones give something else, ``held`` is waited for."""
+    """Asks RRsets; ``changed`` zones give something else, ``held`` is waited for; zones that are looked at say nothing
+    that can be told.
+    """
 
     def __init__(self) -> None:
         self.changed: set[int] = set()
@@ -56,6 +58,11 @@ class Asked:
         if self.held is not None:
             await self.held.wait()
         return [number for number in numbers if number not in self.changed]
+
+    async def look(
+        self, columns: ZoneColumns, check: str, zones: Iterable[Zone]
+    ) -> Mapping[str, Sequence[Observation]]:
+        return {}
 
     def probe(self, check: str, zone: Zone) -> ProbeQueries:
         async def ask(queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:

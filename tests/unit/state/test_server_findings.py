@@ -329,7 +329,7 @@ async def test_at_a_first_start_few_are_polled_again(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)
     on = Watch(TcpWorld(tcp={NS2}), ZONES)
     await on.minute(0)
-    assert len(on.polled) >= len(ZONES)
+    assert set(on.polled) >= set(NAMES)
     assert len(on.inheriting()) >= len(NAMES) - 2 * WITNESSES
     on.polled.clear()
     for number in range(1, 4):

@@ -99,7 +99,7 @@ WHAT TO DO
 
 serial-late
   Have the secondary ask its primary now; its log tells why it did not do so
-  by itself.
+  by itself. Where one of several machines is named, do that at this one.
 
 BIND
 

@@ -41,6 +41,8 @@ async def read_target(zone: str, servers: Sequence[str], config: Path | None) ->
     entries = [_entry(text, whole) for text in servers]
     if entries[0] == entries[1]:
         raise Failure(f"{servers[0]} and {servers[1]} are the same server: name two", 2)
+    if entries[0].name == entries[1].name:
+        raise Failure(f"{quoted(entries[0].name)} is the name of both servers: name them differently", 2)
     only = {entry.name: entry for entry in entries}
     found = await resolve(
         replace(whole, zones=ZoneTable.of((ZoneEntry(name, tuple(only)),)), servers=only), None, now()
@@ -53,6 +55,8 @@ async def read_target(zone: str, servers: Sequence[str], config: Path | None) ->
     for source in (before, after):
         if not source.addresses:
             raise Failure("; ".join(found.problems) or f"no address of {source.server} is known", 2)
+    if set(before.addresses) == set(after.addresses):
+        raise Failure(f"{before.server} and {after.server} are the same server: name two", 2)
     return DiffTarget(name, before, after, whole)
 
 

@@ -21,6 +21,8 @@ CONFIG = '[servers.ns1]\naddresses = ["192.0.2.1"]\n[[zones]]\nname = "example.n
         ((ZONE, "192.0.2.1", "192.0.2.300"), '"192.0.2.300" is not an IP address (write for example "192.0.2.1"'),
         ((ZONE, "192.0.2.1", "ns2"), 'there is no server "ns2" in the configuration (write its address)'),
         ((ZONE, "ns2=192.0.2.1", "ns3=x"), '"x" is not an IP address'),
+        ((ZONE, "ns=192.0.2.1", "ns=192.0.2.2"), '"ns" is the name of both servers: name them differently'),
+        ((ZONE, "a=192.0.2.1", "b=192.0.2.1:53"), "a and b are the same server: name two"),
         (("a..b", "192.0.2.1", "192.0.2.2"), "'a..b': "),
         ((ZONE, "192.0.2.1", "192.0.2.2", "--lines", "0"), "Invalid value for '--lines'"),
     ],
@@ -40,6 +42,21 @@ async def test_a_server_that_the_configuration_does_not_have(tmp_path: Path) -> 
     assert said.plain
     path.write_text("[")
     assert (await say("diff", ZONE, "ns1", "ns2", "-c", path)).status == 78
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ("ns1=192.0.2.9", '"ns1" is the name of both servers: name them differently'),
+        ("192.0.2.1", "ns1 and 192.0.2.1 are the same server: name two"),
+    ],
+)
+async def test_a_server_is_never_compared_with_itself(tmp_path: Path, other: str, why: str) -> None:
+    path = tmp_path / "soawatch.toml"
+    path.write_text(CONFIG)
+    said = await say("diff", ZONE, "ns1", other, "-c", path)
+    assert (said.status, said.out) == (2, "")
+    assert why in said.err
 
 
 async def test_what_strangers_write_is_shown_and_not_obeyed() -> None:

@@ -207,7 +207,17 @@ def _zones_by_cadence(check: "Check", config: "Config", zones: "ZoneTable[Zone]"
 
 
 def _settings(check: "Check") -> dict[str, Any]:
-    return {one.name: getattr(check, one.name) for one in fields(cast("Any", check)) if not one.metadata.get("given")}
+    """What the table of the check may say, durations as they are written there."""
+    own = (one.name for one in fields(cast("Any", check)) if not one.metadata.get("given"))
+    return {name: _setting(getattr(check, name)) for name in own}
+
+
+def _setting(value: object) -> object:
+    from datetime import timedelta
+
+    from monitor.config.durations import written
+
+    return written(value) if isinstance(value, timedelta) else value
 
 
 def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _server_row(server: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
 
 
 def _check_row(check: dict[str, Any]) -> tuple[str, ...]:
-    settings = ", ".join(f"{name} = {value}" for name, value in check["settings"].items())
+    settings = ", ".join(f"{name} = {_toml(value)}" for name, value in check["settings"].items())
     others = (f"{_span(one['cadence_seconds'])} for {one['zones']}" for one in check["zones_by_cadence"])
     every = "; ".join((_span(check["cadence_seconds"]), *others))
     return check["name"], every, f"{check['queries_per_second']:g}", settings
@@ -129,3 +129,7 @@ def _span(seconds: float) -> str:
     from monitor.config.durations import written
 
     return written(timedelta(seconds=seconds))
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -11,7 +11,7 @@ from checks.ns_set import ANY_NAME
 from monitor.cli.errors import Failure
 from monitor.config.addresses import address
 from monitor.config.domain_names import domain_name, host_name
-from monitor.config.errors import ConfigError, InvalidValue
+from monitor.config.errors import ConfigError, InvalidValue, Mistake
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 from monitor.config.sections import Resolver
 from monitor.config.servers import server_name
@@ -107,10 +107,11 @@ def _list(path: Path, form: str | None, where: dict[str, str]) -> ImportedList:
 
     whole = path.absolute()
     text = f"[[lists]]\nfile = {json.dumps(str(whole))}\n" + (f"format = {json.dumps(form)}\n" if form else "")
+    unwritten = whole.parent / "import.toml"
     try:
-        read = parse(text, whole.parent / "import.toml", {})
+        read = parse(text, unwritten, {})
     except ConfigError as error:
-        raise Failure(str(error), 78) from None
+        raise Failure("\n".join(_told(mistake, str(unwritten)) for mistake in error.mistakes), 78) from None
     names = read.zones.names
     for name in names:
         if name in where:
@@ -118,3 +119,12 @@ def _list(path: Path, form: str | None, where: dict[str, str]) -> ImportedList:
         where[name] = f"in {whole}"
     step = max(1, len(names) // SAMPLE)
     return ImportedList(whole, read.lists[0].format, len(names), tuple(names[::step][:SAMPLE]))
+
+
+def _told(mistake: Mistake, unwritten: str) -> str:
+    """The mistake where it was made: in a list, or on the command line, as no configuration is there yet."""
+    if mistake.file != unwritten:
+        return str(mistake)
+    if mistake.path.endswith(".format"):
+        return f"--format: {mistake.text}{f' ({mistake.hint})' if mistake.hint else ''}"
+    return f"--list: {mistake.text}"  # the hint is for who writes a configuration

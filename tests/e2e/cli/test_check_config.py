@@ -49,3 +49,19 @@ async def test_a_signer_stands_beside_its_primary(tmp_path: Path) -> None:
     said = await say("check-config", path, "--json")
     (zone,) = said.data["zones"]
     assert (zone["primary"], zone["signer"]) == ("192.0.2.1", "192.0.2.2")
+
+
+async def test_settings_of_checks_are_spelled_as_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "soawatch.toml"
+    path.write_text(
+        '[[zones]]\nname = "example.test"\nservers = ["192.0.2.1"]\n[checks.signatures]\nexpiring = "36h"\n'
+    )
+    said = await say("check-config", path)
+    assert "tcp_when_silent = true" in said.out
+    assert "expiring = 1d12h, expiring_share = 0.25, expiring_knot = 1h" in said.out
+    (settings,) = (
+        one["settings"]
+        for one in (await say("check-config", path, "--json")).data["checks"]
+        if one["name"] == "signatures"
+    )
+    assert settings == {"expiring": "1d12h", "expiring_share": 0.25, "expiring_knot": "1h"}

@@ -189,8 +189,9 @@ async def test_without_a_file_it_is_printed(lab: Lab) -> None:
         (["a.test", "--server==192.0.2.1"], 2, "a server is written NAME=ADDRESS[:PORT], ADDRESS or HOST"),
         (["a.test", "--server=not a host"], 2, "not a domain name"),
         (["a.test", "--resolver=x"], 2, "--resolver: "),
-        (["--list=/nowhere/named.conf"], 78, "cannot be read: no such file"),
-        (["--list=/dev/null", "--format=bind9"], 78, "must be "),
+        (["--list=/nowhere/named.conf"], 78, 'soawatch: --list: "/nowhere/named.conf" cannot be read: no such file'),
+        (["--list=/dev"], 78, 'soawatch: --list: "dev" is a directory\n'),
+        (["--list=/dev/null", "--format=bind9"], 78, "\n--format: must be "),
         ([f"z{n}.test" for n in range(101)], 2, "101 zones are named, at most 100 may be"),
     ],
 )

@@ -118,7 +118,7 @@ class Catalogs:
         self._client = CatalogClient(config.probe, config.keys, self._now)
         before, self._followed = self._followed, {}
         for catalog in config.catalogs:
-            source = _source(catalog)
+            source = catalog_source(catalog)
             one = before.get(source) or FollowedCatalog.of(self._stored.get(source, NOTHING))
             one.due, one.anew, one.rewound = 0.0, True, bool(before)
             self._followed[source] = one
@@ -130,13 +130,13 @@ class Catalogs:
         members: dict[str, ZoneEntry] = {}
         clashes: list[str] = []
         for catalog in self._config.catalogs:
-            for name, groups in self._followed[_source(catalog)].members.items():
+            for name, groups in self._followed[catalog_source(catalog)].members.items():
                 if name in written or name in members:
                     clashes.append(name)
                 else:
                     members[name] = catalog.member(groups)
         for catalog in self._config.catalogs:
-            for name, one in self._followed[_source(catalog)].removed.items():
+            for name, one in self._followed[catalog_source(catalog)].removed.items():
                 entry = catalog.removed(one.groups)
                 if entry.servers and name not in written and name not in members:
                     members[name] = entry
@@ -181,7 +181,7 @@ class Catalogs:
 
     def _due(self) -> Iterator[Catalog]:
         now = monotonic()
-        return (catalog for catalog in self._config.catalogs if self._followed[_source(catalog)].due <= now)
+        return (catalog for catalog in self._config.catalogs if self._followed[catalog_source(catalog)].due <= now)
 
     def _pause(self) -> float | None:
         """Seconds until the next is due; None: there is none."""
@@ -190,7 +190,7 @@ class Catalogs:
 
     async def _refresh(self, catalog: Catalog) -> bool:
         """Whether its members are others now."""
-        source = _source(catalog)
+        source = catalog_source(catalog)
         one = self._followed[source]
         before, was, removed, at = one.trouble, one.members, one.removed, self._now().timestamp()
         one.due = monotonic() + catalog.refresh.total_seconds()
@@ -242,5 +242,6 @@ class Catalogs:
         raise CatalogUnread("; ".join(reasons))
 
 
-def _source(catalog: Catalog) -> str:
+def catalog_source(catalog: Catalog) -> str:
+    """What the store calls it."""
     return f"{CATALOG}{show(catalog.zone)}"

@@ -67,7 +67,7 @@ class PolledLists:
         self._lists = config.polled_lists
         before, self._followed = self._followed, {}
         for each in self._lists:
-            source = _source(each)
+            source = polled_source(each)
             stored = frozenset(filter(None, self._stored.get(source, "").split("\n")))
             one = self._followed[source] = before.get(source) or FollowedList(stored)
             one.due = 0.0
@@ -78,7 +78,7 @@ class PolledLists:
         found: dict[str, ZoneEntry] = {}
         twice: list[str] = []
         for each in self._lists:
-            for name in self._followed[_source(each)].zones:
+            for name in self._followed[polled_source(each)].zones:
                 if name in config.zones or name in found:
                     twice.append(name)
                 else:
@@ -122,7 +122,7 @@ class PolledLists:
 
     def _due(self) -> Iterator[PolledList]:
         now = monotonic()
-        return (each for each in self._lists if self._followed[_source(each)].due <= now)
+        return (each for each in self._lists if self._followed[polled_source(each)].due <= now)
 
     def _pause(self) -> float | None:
         """Seconds until the next is due; None: there is none."""
@@ -131,7 +131,7 @@ class PolledLists:
 
     async def _refresh(self, each: PolledList) -> bool:
         """Whether its zones are others now."""
-        source = _source(each)
+        source = polled_source(each)
         one = self._followed.get(source)
         if one is None:  # a reload has taken it out of the configuration since it was due
             return False
@@ -154,5 +154,6 @@ class PolledLists:
         return one.zones != was or one.believed != believed
 
 
-def _source(each: PolledList) -> str:
+def polled_source(each: PolledList) -> str:
+    """What the store calls it."""
     return f"{POWERDNS}{each.url}"

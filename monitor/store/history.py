@@ -73,7 +73,7 @@ def remembered(db: Database) -> StoredState:
             incidents={each.id: each for each in incidents},
             destinations=outbox.destinations(db),
             record_memories=tuple(record_memories(db)),
-            zone_sources=tuple(_zone_sources(db)),
+            zone_sources=tuple(zone_sources(db)),
         )
 
 
@@ -89,7 +89,8 @@ def record_memories(db: Database, only: str | None = None) -> Iterator[RecordMem
         yield RecordMemory(check, zone, one)
 
 
-def _zone_sources(db: Database) -> Iterator[ZoneSource]:
+def zone_sources(db: Database) -> Iterator[ZoneSource]:
+    """What is kept of each source of zones. Raises StoreError."""
     for source, body in read_many(db, "select source, body from zone_sources"):
         try:
             yield ZoneSource(source, zlib.decompress(body).decode())

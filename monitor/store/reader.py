@@ -61,6 +61,12 @@ class Reader:
             copy_new(self._db, to)
 
 
+def read_zone_sources(path: Path) -> dict[str, str]:
+    """What is kept of each source of zones, as last committed. Blocks; raises StoreError as ``open_reader`` does."""
+    with contextlib.closing(_opened(path.resolve())) as db, as_store_errors(path):
+        return {one.source: one.body for one in history.zone_sources(db)}
+
+
 async def open_reader(path: str | Path) -> Reader:
     """Never creates, migrates or locks. StoreError when there is no database, or none that can be understood."""
     return await asyncio.to_thread(_open_reader, path)
@@ -68,6 +74,10 @@ async def open_reader(path: str | Path) -> Reader:
 
 def _open_reader(name: str | Path) -> Reader:
     path = Path(name).resolve()
+    return Reader(path, _opened(path))
+
+
+def _opened(path: Path) -> Database:
     if not path.is_file():
         raise StoreError(f"{path}: there is no database here: has the service run with this configuration yet?")
     with as_store_errors(path):
@@ -77,7 +87,7 @@ def _open_reader(name: str | Path) -> Reader:
         except BaseException:
             db.close()
             raise
-        return Reader(path, db)
+        return db
 
 
 def _connect(path: Path) -> Database:

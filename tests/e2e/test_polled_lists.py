@@ -8,6 +8,7 @@ from tests.e2e.test_zone_sources import zones
 from tests.support.powerdns_api import API_KEY, PowerDnsApi, powerdns_api
 from tests.support.running import Running, running, until
 from tests.support.service_scene import Scene, scene
+from tests.support.speaking import say
 
 FAILING = "zone-source-failing"
 
@@ -46,6 +47,8 @@ async def test_zones_come_and_go_and_stay_where_the_server_dies_also_over_a_rest
                 await asyncio.to_thread(api.kill)
                 await until(lambda: told(service))
                 assert await watched(service, "a.test.", "c.test.")
+                checked = await say("check", "c.test", "-c", on.config, "--json", "--moment", "0.1")
+                assert {each["server"] for each in checked.data["addresses"]} == {"ns1"}
                 service.signal(signal.SIGHUP)
                 service.signal(signal.SIGTERM)
                 assert await service.ended() == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from checks.model import WantedRecord
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import ANY_NAME
+from monitor.cli.stored_zones import with_zones_of_service
 from monitor.config.addresses import address
 from monitor.config.awaited import awaited
 from monitor.config.model import Config, ServerEntry, ZoneEntry
@@ -36,11 +37,12 @@ def parse_target(zone: str, servers: Sequence[str], config: Path | None) -> Chec
     from monitor.config.load import load
     from monitor.config.secrets import is_here
 
-    whole = load(config, os.environ, elsewhere=True)
+    whole = with_zones_of_service(load(config, os.environ, elsewhere=True), (name,))
     entry = whole.zones.get(name)
     if servers or entry is None:
         alone = ad_hoc_config(name, servers, whole.servers)
-        note = () if servers else (f"{show(name)} is not in {config}; the servers of its NS set are asked",)
+        place = f"{config}, nor among the zones that its service has from elsewhere" if _has_sources(whole) else config
+        note = () if servers else (f"{show(name)} is not in {place}; the servers of its NS set are asked",)
         entries = alone.servers if servers else whole.servers
         return CheckTarget(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
     own = {server: whole.servers[server] for server in entry.servers} or whole.servers
@@ -51,6 +53,10 @@ def parse_target(zone: str, servers: Sequence[str], config: Path | None) -> Chec
     zones = ZoneTable.of((replace(entry, transfers=tried),))
     only = replace(whole, zones=zones, servers=own)  # names of other zones' servers would cost time
     return CheckTarget(only, name, whole.service.database, watched=True, notes=notes)
+
+
+def _has_sources(config: Config) -> bool:
+    return bool(config.catalogs or config.polled_lists)
 
 
 def with_records(target: CheckTarget, records: Sequence[str]) -> CheckTarget:

@@ -9,6 +9,7 @@ from checks.model import TransferRule
 from checks.model.zone_table import ZoneTable
 from monitor.cli.configuration import read_config
 from monitor.cli.errors import Failure
+from monitor.cli.stored_zones import with_zones_of_service
 from monitor.clock import now
 from monitor.config.addresses import address
 from monitor.config.errors import InvalidValue, known, near, quoted
@@ -37,7 +38,9 @@ async def read_target(zone: str, servers: Sequence[str], config: Path | None) ->
         name = parse_name(zone)
     except BadName as error:
         raise Failure(f"{zone!r}: {error.reason}{f' ({error.hint})' if error.hint else ''}", 2) from None
-    whole = read_config(config, elsewhere=True) if config is not None else Config()
+    whole = Config()
+    if config is not None:
+        whole = with_zones_of_service(read_config(config, elsewhere=True), (name,))
     entries = [_entry(text, whole) for text in servers]
     if entries[0] == entries[1]:
         raise Failure(f"{servers[0]} and {servers[1]} are the same server: name two", 2)

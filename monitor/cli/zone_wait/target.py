@@ -8,6 +8,7 @@ from checks.model import Family, Zone
 from checks.model.awaited import Awaited
 from monitor.cli.configuration import read_config, zone_wanted
 from monitor.cli.errors import Failure
+from monitor.cli.stored_zones import with_zones_of_service
 from monitor.clock import now
 from monitor.config.addresses import address
 from monitor.config.awaited import awaited, serial_number
@@ -99,7 +100,7 @@ async def _zone_around(name: str, config: Path | None) -> str:
     candidates = _upwards(name)
     settings = Resolver()
     if config is not None:
-        whole = read_config(config, elsewhere=True)
+        whole = with_zones_of_service(read_config(config, elsewhere=True), candidates)
         settings = whole.resolver
         if (watched := next((each for each in candidates if each in whole.zones), None)) is not None:
             return watched

@@ -15,6 +15,7 @@ from tests.support.lab.catalogs import CATALOG, Producer, catalog
 from tests.support.lab.model import XFR, Content
 from tests.support.lab.topology import Lab
 from tests.support.running import Running, running, until
+from tests.support.speaking import say
 
 PRODUCERS = ("bind", "knot", "powerdns")
 """NSD makes catalogs from version 4.9 on."""
@@ -105,6 +106,25 @@ async def test_members_are_watched_as_they_come_and_go_and_stay_while_the_catalo
             producer.server.resume()
             await until(lambda: over(service, "zone-source-failing"))
             assert list(await zones(service)) == ["a.test.", "b.test.", "c.test.", "d.test."]
+
+
+async def test_commands_know_members_as_the_service_has_them(tmp_path: Path) -> None:
+    with Lab() as lab:
+        producer = Producer(lab, "bind", MEMBERS)
+        await lab.started()
+        config = write(tmp_path, producer)
+        before = await say("check", "b.test", "-c", config)
+        assert "b.test. is not in" in before.out
+        assert "nor among the zones that its service has from elsewhere" in before.out
+        async with running(config) as service:
+            await service.up()
+            await until(lambda: watches(service, *MEMBERS))
+            checked = await say("check", "b.test", "-c", config, "--json", "--moment", "0.1")
+            assert {each["server"] for each in checked.data["addresses"]} == {"ns1"}
+            for words in (("b.test", "--serial", "1"), ("www.b.test", "--find-zone", "--record", "@ A 192.0.2.80")):
+                waited = await say("wait", *words, "-c", config, "--timeout", "20s")
+                assert (waited.status, waited.out.startswith("b.test.: ")) == (0, True), waited
+            assert "is not in" in (await say("check", "z.test", "-c", config)).out
 
 
 async def test_a_server_that_goes_on_with_a_removed_member_is_told_of(tmp_path: Path) -> None:

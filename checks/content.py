@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -10,17 +10,18 @@ from checks.base import StandingQuestion
 from checks.common.content_finding import CONTENT_DIFFERS
 from checks.common.signed_rrsets import EXPIRED, moment
 from checks.common.text import enumerated, format_duration, format_time, plural, truncate
-from checks.common.transfers import allowing_rules, transfer_rules, why_not_given
+from checks.common.transfer_rules import reaches, transfer_query
+from checks.common.transfers import transfer_rules, why_not_given
 from checks.common.zone_difference import ZoneDifference, zone_difference
 from checks.model import (
     Address,
     CheckInconclusive,
+    Expectation,
     Finding,
     Inconclusive,
     Observation,
     Query,
     Server,
-    Transport,
     Zone,
     ZonePoll,
 )
@@ -62,14 +63,14 @@ class Content:
     """Objective: all servers of a serial group that are on one serial have the same records, to the last, and no RRset
     of the zone has only signatures that have ended.
 
-    Steps: 1. Transfer the zone from every address, one at a time from each server, with the key of the first rule of
-    `transfer` by which it must give it. Records are hashed in canonical form (RFC 4034 section 6.2) and not kept; the
-    order in which they come does not matter. Who gives none is left out: who may have it is the check transfer's
-    business. 2. Compare those on one serial, with the primary or the signer, else with most. 3. From those that
-    differ, and from who they differ from, transfer it once more, and keep the records of those parts alone (of 4096)
-    that differ; and from those with signatures that have ended (by the clock of this machine), of whose RRsets the
-    signature that ends last is looked for. 4. Only what that shows is told: a serial that moved meanwhile, or records
-    sent twice, accuse nobody. Whether signatures verify is the business of the check signatures, for some records.
+    Steps: 1. Transfer the zone from every address, one at a time from each server, as the first rule of `transfer` has
+    it by which it must give it. Records are hashed in canonical form (RFC 4034 section 6.2) and not kept; the order in
+    which they come does not matter. Who gives none is left out: who may have it is the business of the check transfer.
+    2. Compare those on one serial, with the primary or the signer, else with most. 3. From those that differ, and from
+    who they differ from, transfer it once more, and keep the records of those parts alone (of 4096) that differ; and
+    from those with signatures that have ended (by the clock of this machine), of whose RRsets the signature that ends
+    last is looked for. 4. Only what that shows is told: a serial that moved meanwhile, or records sent twice, accuse
+    nobody. Whether signatures verify is the business of the check signatures, for some records.
 
     =================  =====================================================================================
     content-differs    same group and serial, other records: a transfer or an edit went wrong
@@ -94,7 +95,7 @@ class Content:
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if not seen:
-            return [_query(zone, server, address, key) for server, address, key in _places(zone)]
+            return [replace(query, whole=True, content=()) for query in _places(zone)]
         if any(_is_second(one) for one in seen):
             return ()
         copies = _copies(zone, seen)
@@ -107,8 +108,8 @@ class Content:
                 parts.update(differing[:MAX_PARTS])
         keep = tuple(sorted(parts))
         return [
-            _query(zone, c.server, c.address, c.seen.query.key, keep, tuple(one.key for one in _ended(c.seen)))
-            for c in again.values()
+            replace(copy.seen.query, content=keep, signatures=tuple(one.key for one in _ended(copy.seen)))
+            for copy in again.values()
         ]
 
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
@@ -157,27 +158,13 @@ class Content:
         return Finding(CONTENT_DIFFERS.code, text, copy.server.name, copy.address, SUBJECT)
 
 
-def _places(zone: Zone) -> Iterator[tuple[Server, Address, str | None]]:
-    """Every address that may give the zone, and the key to ask with: all but those that must refuse it."""
+def _places(zone: Zone) -> Iterator[Query]:
+    """The transfer from every address that may give the zone: all but those that must refuse it."""
     for server, address in zone.server_addresses():
-        rules = transfer_rules(zone.transfers, server.name)
-        allowed = allowing_rules(zone.transfers, server.name)
+        rules = [rule for rule in transfer_rules(zone.transfers, server.name) if reaches(rule, server, address)]
+        allowed = [rule for rule in rules if rule.expect is Expectation.ALLOWED]
         if allowed or not any(rule.key is None for rule in rules):
-            yield server, address, allowed[0].key if allowed else None
-
-
-def _query(
-    zone: Zone,
-    server: Server,
-    address: Address,
-    key: str | None,
-    keep: tuple[int, ...] = (),
-    signatures: tuple[bytes, ...] = (),
-) -> Query:
-    return Query(
-        zone.name, server.name, address, zone.name, "AXFR", Transport.TCP, key=key, whole=True, content=keep,
-        signatures=signatures,
-    )  # fmt: skip
+            yield transfer_query(zone, server, address, allowed[0] if allowed else None)
 
 
 def _is_second(seen: Observation) -> bool:

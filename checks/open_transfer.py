@@ -66,7 +66,7 @@ class OpenTransfer:
 
 def _without_rule(zone: Zone) -> Iterator[tuple[Server, Address]]:
     """The addresses of which nobody has said whether they may give the zone away without a key."""
-    named = {rule.server for rule in zone.transfers if rule.key is None}
+    named = {rule.server for rule in zone.transfers if rule.key is None and rule.plain}
     if "*" in named:
         return iter(())
     return ((server, address) for server, address in zone.server_addresses() if server.name not in named)

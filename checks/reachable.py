@@ -49,6 +49,8 @@ FINDINGS = (
     UNREACHABLE, NO_UDP, RATE_LIMITED, UNEXPECTED_SOURCE, EDNS_BROKEN, TCP_UNREACHABLE, *response_faults.FINDINGS,
 )  # fmt: skip
 
+_BOTH = (Transport.UDP, Transport.TCP)
+
 _UDP_DEAD = {
     Outcome.TIMEOUT: "no answer over UDP",
     Outcome.UNREACHABLE: "UDP is answered with unreachable (ICMP)",
@@ -106,14 +108,14 @@ class Reachable:
         return any(server.addresses for server in zone.servers)
 
     def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
-        return tuple(StandingQuestion(zone.name, "SOA", transport) for transport in Transport)
+        return tuple(StandingQuestion(zone.name, "SOA", transport) for transport in _BOTH)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if not seen:
             return [
                 _query(zone, server, address, transport)
                 for server, address in zone.server_addresses()
-                for transport in Transport
+                for transport in _BOTH
             ]
         looks = _looks(seen)
         queries: list[Query] = []
@@ -151,7 +153,7 @@ class AddressLook:
     def whole(self) -> bool:
         """Whether the monitor could ask over both transports."""
         asked = [*_heard(self.udp)[-1:], *_heard(self.tcp)[-1:]]
-        return len(asked) == len(Transport) and all(seen.outcome is not Outcome.UNASKED for seen in asked)
+        return len(asked) == len(_BOTH) and all(seen.outcome is not Outcome.UNASKED for seen in asked)
 
     @property
     def lost(self) -> bool:

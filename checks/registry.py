@@ -14,6 +14,7 @@ from checks.removed_member import RemovedMember
 from checks.signatures import Signatures
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
+from checks.tls import OverTls
 from checks.transfer import Transfer
 
 _ALL: tuple[type[Check], ...] = (
@@ -27,6 +28,7 @@ _ALL: tuple[type[Check], ...] = (
     Transfer,
     OpenTransfer,
     RemovedMember,
+    OverTls,
 )
 
 CHECKS: Mapping[str, type[Check]] = MappingProxyType({check.name: check for check in _ALL})

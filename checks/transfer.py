@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from checks.common.open_transfers import FAILURE, OPEN, PERMISSION, is_given, is
 from checks.common.response_faults import fault
 from checks.common.serial import newer
 from checks.common.text import format_duration, plural
+from checks.common.transfer_rules import matrix, transfer_query
 from checks.model import (
     Address,
     CheckInconclusive,
@@ -38,20 +39,21 @@ FAILED = FindingType(
 )
 FINDINGS = (REFUSED, FAILED, OPEN)
 
-_TOLD = frozenset({TransferResult.EMPTY, TransferResult.MALFORMED, TransferResult.SERIAL_MOVED})
+_TOLD = frozenset({TransferResult.TLS, TransferResult.EMPTY, TransferResult.MALFORMED, TransferResult.SERIAL_MOVED})
 """Failures of which the prober says what is wrong, at which record, and which secondaries would refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Objective: the transfer matrix holds: server x key x expectation, for every address.
+    """Objective: the transfer matrix holds: server x key x transport x source x expectation, for every address.
 
-    Steps: 1. Ask each address for AXFR over TCP with the key of each rule (permission is read off the first record
-    that is not the zone's SOA, unless ``whole``), and beside it for the SOA over TCP. 2. Without an answer to the SOA
-    there is no TCP, and without a valid one the zone is not served: the rule is unsure, for a refusal proves nothing
-    then. 3. A zone whose serial is older (RFC 1982) than the SOA beside it is asked for once more, after that SOA was
-    seen; older again, the transfer has failed. 4. Compare with the expectation. The rule for server "*" is for all
-    servers that no other rule with the same key names.
+    Steps: 1. Ask each address for AXFR over TCP or TLS with the key of each rule (permission is read off the first
+    record that is not the zone's SOA, unless ``whole``), and beside it for the SOA over TCP. 2. Without an answer to
+    the SOA there is no TCP, and without a valid one the zone is not served: the rule is unsure, for a refusal proves
+    nothing then. 3. A zone whose serial is older (RFC 1982) than the SOA beside it is asked for once more, after that
+    SOA was seen; older again, the transfer has failed. 4. Compare with the expectation. The rule for server "*" is for
+    all servers that no other rule with the same key, transport and source names; over TLS, for those that are asked
+    over TLS.
 
     ================  =====================================================================================
     transfer-open     must be refused, and records other than the zone's SOA were given
@@ -66,7 +68,7 @@ class Transfer:
     version_bound: ClassVar[bool] = False
 
     def applies(self, zone: Zone) -> bool:
-        return any(True for _ in _matrix(zone))
+        return any(True for _ in matrix(zone))
 
     def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
         return ()
@@ -74,23 +76,22 @@ class Transfer:
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen:
             return _again(seen)
-        rows = list(_matrix(zone))
-        whole = {(server.name, address, rule.key): False for server, address, rule in rows}
+        rows = list(matrix(zone))
+        whole: dict[Query, bool] = {}
         for server, address, rule in rows:
-            whole[server.name, address, rule.key] |= rule.whole
+            asked = transfer_query(zone, server, address, rule)
+            whole[asked] = whole.get(asked, False) or rule.whole
         places = dict.fromkeys((server.name, address) for server, address, _ in rows)
         soas = [Query(zone.name, name, address, zone.name, "SOA", Transport.TCP) for name, address in places]
-        return soas + [
-            Query(zone.name, name, address, zone.name, "AXFR", Transport.TCP, key=key, whole=all_of_it)
-            for (name, address, key), all_of_it in whole.items()
-        ]
+        return soas + [replace(asked, whole=all_of_it) for asked, all_of_it in whole.items()]
 
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
-        seen = {(o.query.server, o.query.address, o.query.qtype, o.query.key): o for o in poll.seen}
+        soas = {(o.query.server, o.query.address): o for o in poll.seen if o.query.qtype == "SOA"}
+        axfrs = {replace(o.query, whole=False): o for o in poll.seen if o.query.qtype == "AXFR"}
         said: list[Finding | Inconclusive | None] = []
-        for server, address, rule in _matrix(zone):
-            soa = seen.get((server.name, address, "SOA", None))
-            axfr = seen.get((server.name, address, "AXFR", rule.key))
+        for server, address, rule in matrix(zone):
+            soa = soas.get((server.name, address))
+            axfr = axfrs.get(transfer_query(zone, server, address, rule))
             said.append(_row(zone, server, address, rule, soa, axfr))
         unsure = [one for one in said if isinstance(one, Inconclusive)]
         if len(unsure) == len(said):
@@ -116,17 +117,15 @@ def _older(soa: Observation | None, axfr: Observation) -> bool:
     return newer(soa.serial, axfr.soa.serial)
 
 
-def _matrix(zone: Zone) -> Iterator[tuple[Server, Address, TransferRule]]:
-    named = {(rule.server, rule.key) for rule in zone.transfers if rule.server != "*"}
-    for rule in zone.transfers:
-        for server, address in zone.server_addresses():
-            if rule.server == server.name or (rule.server == "*" and (server.name, rule.key) not in named):
-                yield server, address, rule
-
-
 def subject(rule: TransferRule) -> str:
     """What tells the rows of one address apart: "key xfr, must be allowed"."""
-    return f"{f'key {rule.key}' if rule.key is not None else 'no key'}, must be {rule.expect.value}"
+    key = f"key {rule.key}" if rule.key is not None else "no key"
+    return f"{key}, must be {rule.expect.value}{_way(rule)}"
+
+
+def _way(rule: TransferRule) -> str:
+    """How it is asked otherwise than usual."""
+    return f"{' over TLS' if rule.transport == 'tls' else ''}{f' from {rule.source}' if rule.source else ''}"
 
 
 def _row(
@@ -138,6 +137,8 @@ def _row(
     axfr: Observation | None,
 ) -> Finding | Inconclusive | None:
     result = axfr.transfer if axfr is not None else None
+    if axfr is not None and _no_tls(axfr):
+        result = TransferResult.TLS
     if axfr is None or result is None or soa is None:
         return Inconclusive(server.name, address, subject(rule), why_unasked(axfr))
     who = f"{server.name} ({address})"
@@ -152,7 +153,7 @@ def _row(
     if doubt := _no_proof(zone, server, soa):
         return Inconclusive(server.name, address, subject(rule), doubt)
     if rule.expect is Expectation.REFUSED:
-        if is_withheld(axfr):
+        if is_withheld(axfr) or (_no_tls(axfr) and not axfr.outcome.no_response):
             return None
         return Inconclusive(server.name, address, subject(rule), FAILURE[result])
     reason = _reason(rule, axfr, result)
@@ -169,7 +170,12 @@ def _serials(soa: Observation, axfr: Observation) -> str:
 
 
 def _with(rule: TransferRule) -> str:
-    return f"key {rule.key}" if rule.key is not None else "no key"
+    return (f"key {rule.key}" if rule.key is not None else "no key") + _way(rule)
+
+
+def _no_tls(axfr: Observation) -> bool:
+    """Whether nothing takes connections at the port for TLS. Over TCP that is nothing new: other checks say so."""
+    return axfr.query.transport is Transport.TLS and axfr.transfer is None and axfr.outcome.transport_failed
 
 
 def _no_proof(zone: Zone, server: Server, soa: Observation) -> str:

@@ -24,6 +24,7 @@ FAILURE = {
     TransferResult.MALFORMED: "it is malformed",
     TransferResult.SERIAL_MOVED: "it ends with another SOA than it began with",
     TransferResult.LIMIT: "it went beyond the monitor's limits",
+    TransferResult.TLS: "there is no TLS over which it could be asked for",
 }
 _WITHHELD = frozenset({*PERMISSION, TransferResult.RCODE, TransferResult.RESET, TransferResult.EMPTY})
 """Endings that give nothing away and leave no doubt about it, while the server does serve the zone over TCP."""

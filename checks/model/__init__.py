@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from checks.model.address import PORT as PORT
+from checks.model.address import Address as Address
+from checks.model.address import Family as Family
 from checks.model.content import ZoneContent as ZoneContent
 from checks.model.finding_type import Severity
 from checks.model.outcome import Outcome as Outcome
@@ -12,14 +15,14 @@ from checks.model.outcome import TransferResult as TransferResult
 from checks.model.remembered import RememberedRecords as RememberedRecords
 from checks.model.signature import MAX_SIGNATURES as MAX_SIGNATURES
 from checks.model.signature import Signature as Signature
+from checks.model.tls import Tls as Tls
+from checks.model.transport import Transport as Transport
 from checks.model.wanted import Expectation as Expectation
 from checks.model.wanted import TransferRule as TransferRule
 from checks.model.wanted import WantedRecord as WantedRecord
 from checks.model.wanted import absolutise_records as absolutise_records
 from checks.model.wanted import relativise_records as relativise_records
 
-PORT = 53
-"""Of nameservers, where no other is said (RFC 1035 section 4.2)."""
 MAX_LAG = timedelta(minutes=10)
 """How long a server may be behind where nobody says otherwise."""
 
@@ -29,42 +32,18 @@ Severities = tuple[tuple[str, Severity], ...]
 """Code → how severe it is; in the order of the codes."""
 
 
-class Transport(StrEnum):
-    UDP = "udp"
-    TCP = "tcp"
-
-
-class Family(StrEnum):
-    IPV4 = "ipv4"
-    IPV6 = "ipv6"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
-    """One address of a nameserver; each is observed on its own. The text form is that of the configuration."""
-
-    host: str
-    port: int = PORT
-
-    @property
-    def family(self) -> Family:
-        return Family.IPV6 if ":" in self.host else Family.IPV4
-
-    def __str__(self) -> str:
-        if self.port == PORT:
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A nameserver. ``group`` names the serial group it shares; ``upstream`` where it transfers from."""
+    """A nameserver. ``group`` names the serial group it shares; ``upstream`` where it transfers from; ``tls``: it is
+    asked over TLS, too.
+    """
 
     name: str
     addresses: tuple[Address, ...] = ()
     hidden: bool = False
     group: str = ""
     upstream: tuple[str, ...] = ()
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +129,8 @@ class Query:
     ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
     and takes an answer from whatever address it comes. ``dnssec`` asks for the RRset's signatures, too (the DO bit,
     RFC 3225): never where EDNS is left out. ``version`` asks for the version of the zone that the answer is from
-    (ZONEVERSION, RFC 9660), where the server is not known to give none.
+    (ZONEVERSION, RFC 9660), where the server is not known to give none. Over TLS the port is that of the server's
+    settings. ``source`` is the local address from which a transfer is asked for.
     """
 
     zone: str
@@ -167,6 +147,7 @@ class Query:
     anywhere: bool = False
     dnssec: bool = False
     version: bool = False
+    source: str | None = None
 
 
 class Shape(StrEnum):
@@ -251,6 +232,8 @@ class Observation:
     limited: bool = False
     zone_version: int | None = None
     """The serial that the answer itself says it is from, where that was asked for."""
+    tls: Tls | None = None
+    """What TLS showed, where that is how it was asked."""
 
     @property
     def server(self) -> str:

@@ -52,5 +52,7 @@ class TransferResult(StrEnum):
     TRUNCATED = "truncated"
     MALFORMED = "malformed"
     SERIAL_MOVED = "serial-moved"
+    TLS = "tls"
+    """There was no TLS over which it could be asked for; ``Observation.tls`` has the fault."""
     LIMIT = "limit"
     """One of our own limits on time, octets, messages or records ended it."""

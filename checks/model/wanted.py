@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from checks.model.relative_names import ZONE_PLACEHOLDER, absolute, relative, replaced
 
@@ -47,7 +48,8 @@ class TransferRule:
     # monitor/config/tables.py reads the fields, and says what their metadata means
 
     server: str = field(metadata={"several": True, "unset": '`"*"`'})
-    """A server of the zone, or several; `*` is every server that no other row with the same key names."""
+    """A server of the zone, or several; `*` is every server that no other row with the same key, transport and source
+    names."""
     expect: Expectation
     """`"allowed"` or `"refused"`."""
     key: str | None = field(default=None, metadata={"unset": "no key"})
@@ -55,6 +57,20 @@ class TransferRule:
     whole: bool = False
     """Permission is read off the first record that is not the zone's SOA; `true` pulls the zone to its end, to see that
     it arrives and that BIND, Knot, NSD and PowerDNS, as secondaries, would take it: its records are read, not kept."""
+    transport: Literal["tcp", "tls"] = "tcp"
+    """`"tls"`: over TLS (XoT, RFC 9103), as the `tls` of the server says; `*` is then every server that has such."""
+    source: str | None = field(default=None, metadata={"unset": "as in `[probe]`"})
+    """The address of this machine to ask from; servers' addresses of the other family are left out."""
+
+    @property
+    def plain(self) -> bool:
+        """It is asked over TCP, from where everything is asked."""
+        return self.transport == "tcp" and self.source is None
+
+    @property
+    def row(self) -> tuple[str, str | None, str, str | None]:
+        """What tells it from others: there is one expectation for each."""
+        return self.server, self.key, self.transport, self.source
 
 
 def is_named(record: WantedRecord, zone: str, patterns: tuple[str, ...]) -> bool:

@@ -54,6 +54,8 @@ def record_poll(connectivity: Connectivity, poll: ZonePoll) -> Connectivity:
     came: dict[ServerAddress, set[str]] = {}
     asked: dict[ServerAddress, set[str]] = {}
     for seen in poll.seen:
+        if seen.query.transport is Transport.TLS:  # a service of its own, that few have
+            continue
         place, way = (seen.query.server, seen.query.address), _way(seen)
         asked.setdefault(place, set()).add(way)
         if not seen.outcome.no_response:

@@ -109,14 +109,23 @@ def _severity_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]
 
 
 def _transfer_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """The matrix: "*" stands for every server that no other rule with the same key names."""
+    """The matrix: "*" stands for every server that no other rule of the same row names."""
     for zone in zones:
         for rule in zone["transfer"]:
-            named = {other["server"] for other in zone["transfer"] if other["key"] == rule["key"]}
+            named = {other["server"] for other in zone["transfer"] if _row(other) == _row(rule)}
             others = [server for server in zone["servers"] if server not in named]
             for server in [rule["server"]] if rule["server"] != "*" else others or ["*"]:
                 expected = rule["expect"] + (", to its end" if rule["whole"] else "")
-                yield zone["name"], server, rule["key"] or "no key", expected
+                yield zone["name"], server, (rule["key"] or "no key") + _way(rule), expected
+
+
+def _row(rule: dict[str, Any]) -> tuple[Any, ...]:
+    return rule["key"], rule["transport"], rule["source"]
+
+
+def _way(rule: dict[str, Any]) -> str:
+    over = ", over TLS" if rule["transport"] == "tls" else ""
+    return over + (f", from {rule['source']}" if rule["source"] else "")
 
 
 def _route_row(route: dict[str, Any]) -> tuple[str, ...]:

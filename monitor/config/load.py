@@ -59,8 +59,8 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
     cadence, probe = _cadence(problems, file), _probe(problems, file, context)
     references = References(
-        servers(problems, file.servers, written_servers, written_keys), written_keys, ignored=unwanted, cadence=cadence,
-        probe=probe if problems.sound("probe") else None,
+        servers(problems, file.servers, written_servers, written_keys, context), written_keys, ignored=unwanted,
+        cadence=cadence, probe=probe if problems.sound("probe") else None,
     )  # fmt: skip
     notifiers, kinds = receivers(problems, file.receivers, context)
     lists = Lists(problems, references, context)

@@ -37,7 +37,7 @@ from monitor.config.field_types import (
 from monitor.config.records import spelled
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
 from monitor.config.validators import BeforeValidator
-from monitor.probe.settings import Probe
+from monitor.probe.settings import Probe, TlsSettings
 from monitor.probe.types import TsigKey
 
 
@@ -71,9 +71,12 @@ class ServerEntry:
     """Whether it is `notify-missing` when a zone of which it is the primary has a new version and no NOTIFY comes. Left
     out, that holds for the zones of which it has sent one since the start."""
 
+    tls: TlsSettings | None = field(default=None, metadata={"example": 'tls = { name = "ns1.example.net" }'})
+    """It is asked over TLS, too."""
+
     def server(self, addresses: tuple[Address, ...]) -> Server:
         """The server that is asked, at the addresses it has."""
-        return Server(self.name, addresses, self.hidden, self.group, self.upstream)
+        return Server(self.name, addresses, self.hidden, self.group, self.upstream, self.tls is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,3 +304,13 @@ class Config:
     """What is allowed but unwise, each with file and line."""
     notes: tuple[str, ...] = ()
     """What could not be looked at, each with file and line."""
+
+    @property
+    def asking(self) -> tuple[object, ...]:
+        """All that a prober is made of."""
+        return self.probe, self.keys, self.tls
+
+    @property
+    def tls(self) -> Mapping[str, TlsSettings]:
+        """By server, for those that are asked over TLS."""
+        return {name: entry.tls for name, entry in self.servers.items() if entry.tls is not None}

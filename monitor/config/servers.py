@@ -1,5 +1,6 @@
 """Reads the nameservers."""
 
+import ssl
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +12,9 @@ from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.keys import key_name
 from monitor.config.model import ServerEntry
-from monitor.config.tables import instance_of, table_of
+from monitor.config.secrets import FileContext
+from monitor.config.tables import NO_FILE, instance_of, table_of
+from monitor.probe.settings import TlsSettings
 
 
 def server_name(text: str) -> str:
@@ -36,7 +39,11 @@ def server_paths(written: tuple[str, ...]) -> dict[str, KeyPath]:
 
 
 def servers(
-    problems: Problems, tables: Mapping[str, Any], written: tuple[str, ...], keys: Collection[str] = ()
+    problems: Problems,
+    tables: Mapping[str, Any],
+    written: tuple[str, ...],
+    keys: Collection[str] = (),
+    context: FileContext = NO_FILE,
 ) -> dict[str, ServerEntry]:
     """The servers of the file by name. ``written`` are the names of all its tables, also of those with mistakes, and
     ``keys`` those of its keys.
@@ -51,14 +58,21 @@ def servers(
             problems.mistake(path, f"server {quoted(name)} is there twice")
         elif name is not None:
             texts[name] = text
+    empty = table_of(ServerEntry)()
     return {
-        name: _entry(problems, ("servers", text), name, tables.get(text) or table_of(ServerEntry)(), texts, keys)
+        name: _entry(problems, ("servers", text), name, tables.get(text) or empty, texts, keys, context)
         for name, text in texts.items()
     }
 
 
 def _entry(
-    problems: Problems, path: KeyPath, name: str, table: Any, defined: Collection[str], keys: Collection[str]
+    problems: Problems,
+    path: KeyPath,
+    name: str,
+    table: Any,
+    defined: Collection[str],
+    keys: Collection[str],
+    context: FileContext,
 ) -> ServerEntry:
     sound, given = problems.sound(*path), table.addresses or not problems.sound(*path, "addresses")
     parse = {
@@ -66,15 +80,46 @@ def _entry(
         "upstream": lambda text: _upstream(text, name, defined),
         "notify_key": lambda text: key_name(text, keys),
     }
-    entry = instance_of(problems, path, ServerEntry, table, parse=parse, name=name) or ServerEntry(name)
+    entry = instance_of(problems, path, ServerEntry, table, context, parse, name=name) or ServerEntry(name)
     entry = replace(entry, addresses=_addresses(problems, (*path, "addresses"), table.addresses or (), entry.port))
     if given and table.host is not None:
         problems.mistake((*path, "host"), "given together with addresses", "one of them is enough")
     elif table.addresses == ():
         problems.mistake((*path, "addresses"), "names no address", "leave it out to have the name resolved")
     elif sound and not given and table.host is None:
-        return _called_like_its_host(problems, path, entry)
-    return entry
+        entry = _called_like_its_host(problems, path, entry)
+    return replace(entry, tls=_tls(problems, (*path, "tls"), entry))
+
+
+def _tls(problems: Problems, path: KeyPath, entry: ServerEntry) -> TlsSettings | None:
+    """The settings with the name that the certificate must be for."""
+    settings = entry.tls
+    if settings is None:
+        return None
+    if settings.ca_file is not None:
+        try:
+            ssl.create_default_context(cafile=settings.ca_file)
+        except ssl.SSLError:
+            problems.mistake((*path, "ca_file"), "holds no certificates that can be used", "certificates in PEM")
+        except OSError as error:
+            problems.mistake((*path, "ca_file"), f"cannot be read: {error.strerror}")
+    if not settings.named:
+        return settings
+    name = problems.parsed((*path, "name"), settings.name, host_name) if settings.name is not None else entry.host
+    if name is None and settings.name is None:
+        name = _own_name(entry.name)
+    if name is None and problems.sound(*path):
+        hint = 'name = "ns1.example.net", or pins, or verify = false'
+        problems.mistake(path, "it is not said which name the certificate is for", hint)
+    return replace(settings, name=name.removesuffix(".") if name is not None else None)
+
+
+def _own_name(name: str) -> str | None:
+    """The name of a server, where it is that of a host."""
+    try:
+        return host_name(name) if "." in name and not name.replace(".", "").isdigit() else None
+    except InvalidValue:
+        return None
 
 
 def _called_like_its_host(problems: Problems, path: KeyPath, entry: ServerEntry) -> ServerEntry:

@@ -10,7 +10,7 @@ from checks.base import cadence_of
 from checks.model import TransferRule, WantedRecord
 from checks.records import Records
 from checks.registry import CHECKS
-from monitor.config import records
+from monitor.config import addresses, records
 from monitor.config.by_name import cadences, check_pace, severities_of_zones
 from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, near, quoted
@@ -255,17 +255,19 @@ def _record(problems: Problems, path: KeyPath, table: Any, zone: str) -> WantedR
 def _transfers(
     problems: Problems, path: KeyPath, table: Any, servers: tuple[str, ...], references: References
 ) -> tuple[TransferRule, ...]:
-    found: dict[tuple[str, str | None], TransferRule] = {}
+    found: dict[tuple[str, str | None, str, str | None], TransferRule] = {}
     for at, written in enumerate(table.transfer or ()):
         if written is None:
             continue
         where = (*path, "transfer", at)
         for rule in _rules(problems, where, written, table, servers, references):
-            before = found.setdefault((rule.server, rule.key), rule)
+            before = found.setdefault(rule.row, rule)
             if before is not rule:
                 said = "is there twice" if before.expect is rule.expect else "contradicts the one before"
                 problems.mistake(
-                    where, f"the rule for {quoted(rule.server)} {said}", "one rule for each server and key"
+                    where,
+                    f"the rule for {quoted(rule.server)} {said}",
+                    "one rule for each server, key, transport and source",
                 )
     return tuple(found.values())
 
@@ -274,7 +276,7 @@ def _rules(
     problems: Problems, path: KeyPath, written: Any, table: Any, servers: tuple[str, ...], references: References
 ) -> list[TransferRule]:
     """One rule for each server that is named."""
-    parse = {"key": lambda text: key_name(text, references.keys)}
+    parse = {"key": lambda text: key_name(text, references.keys), "source": addresses.literal}
     rule = instance_of(problems, path, TransferRule, written, parse=parse, server=EVERY)
     found = []
     for at, text in enumerate((EVERY,) if written.server is None else written.server):
@@ -286,8 +288,21 @@ def _rules(
         else:
             name = _of_the_zone(problems, where, text, servers, references, "only servers of the zone are asked for it")
         if name is not None and rule is not None:
+            if rule.transport == "tls":
+                _asked_over_tls(problems, where, name, references)
             found.append(replace(rule, server=name))
     return found
+
+
+def _asked_over_tls(problems: Problems, where: KeyPath, name: str, references: References) -> None:
+    """A rule for TLS is for servers of which it is said how."""
+    known = references.servers
+    if name == EVERY:
+        if not any(entry.tls is not None for entry in known.values()):
+            problems.mistake(where, "no server has a tls", 'tls = { name = "ns1.example.net" } in its [servers.…]')
+    elif name not in known or known[name].tls is None:
+        hint = f"write [servers.{name}.tls], with nothing in it if all of it is as usual"
+        problems.mistake(where, f"it is not said how {quoted(name)} is asked over TLS", hint)
 
 
 def _known(problems: Problems, path: KeyPath, text: str, defined: Mapping[str, ServerEntry]) -> str | None:

@@ -132,8 +132,7 @@ class Poller:
         before, old = self._config, self._plan
         self._config, self._plan = config, plan
         groups = plan.sweep_groups
-        new_prober = (config.probe, config.keys) != (before.probe, before.keys)
-        self._renew_context(change, new_prober=new_prober)
+        self._renew_context(change, new_prober=config.asking != before.asking)
         for group, task in self._sweeps.items():
             if plan.checks.get(group.check) != old.checks.get(group.check) or group not in groups:
                 task.cancel()
@@ -189,7 +188,8 @@ class Poller:
 
     def _start_probers(self, columns: ZoneColumns) -> None:
         config = self._config
-        self._prober = ServiceProber(config.probe.part(), config.keys, self._now, stats=self.stats, rates=self._rates)
+        part, keys = config.probe.part(), config.keys
+        self._prober = ServiceProber(part, keys, self._now, stats=self.stats, rates=self._rates, tls=config.tls)
         self._bulk_prober = make_bulk_prober(config, self._now, self._prober, self._worker_metrics)
         self._rrset_prober = RrsetProber(self._bulk_prober, self.probe)
         self._tcp_prober = TcpProber(self._bulk_prober)

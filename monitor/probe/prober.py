@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 
 from checks.model import Address, Observation, Query, Transport
 from monitor.clock import Now
@@ -13,7 +14,7 @@ from monitor.probe.client.rates import Rates
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.sockets import Unasked
 from monitor.probe.message.request import AXFR, Question, question
-from monitor.probe.settings import Probe
+from monitor.probe.settings import Probe, TlsSettings
 from monitor.probe.stats import ProbeStats
 from monitor.probe.types import TsigKey
 
@@ -29,12 +30,14 @@ class ServiceProber:
     def __init__(
         self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None,
         stats: ProbeStats | None = None, rates: Rates | None = None,
+        tls: Mapping[str, TlsSettings] = MappingProxyType({}),
     ) -> None:  # fmt: skip
-        """``rates``: those that it shares with others, by default its own.
+        """``rates``: those that it shares with others, by default its own. ``tls``: by server, for those that are asked
+        over TLS.
 
         Raises Unasked when ``settings.source`` holds what is not an address.
         """
-        self._dns = DnsClient(settings, keys, now, descriptors=descriptors, stats=stats, rates=rates)
+        self._dns = DnsClient(settings, keys, now, descriptors=descriptors, stats=stats, rates=rates, tls=tls)
         self.stats = self._dns.stats
         self.engine = self._dns.engine
         """For callers that ask one question of very many zones."""

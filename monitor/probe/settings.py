@@ -1,6 +1,9 @@
 """How questions are asked: the settings of the prober, read by monitor/config/tables.py."""
 
+import base64
+import hashlib
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated
 from zlib import crc32
 
@@ -16,6 +19,43 @@ def waits(timeout: float, attempts: int) -> tuple[float, ...]:
 def worker_of(zone: str, workers: int) -> int:
     """Which of so many asks the zone of this name over UDP: always the same."""
     return crc32(zone.encode()) % workers
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """It is asked over TLS, too (RFC 7858; RFC 9103 for transfers); an empty table stands for all defaults."""
+
+    port: int = field(default=853, metadata={"bounds": {"ge": 1, "le": 65535}})
+    """Where it listens for TLS, at each of its addresses."""
+    name: str | None = field(default=None, metadata={"unset": "its host name"})
+    """The name that its certificate must be for."""
+    ca_file: Path | None = field(default=None, metadata={"unset": "the system's"})
+    """The authorities that are trusted, in PEM; a certificate that is signed by itself is its own."""
+    pins: tuple[str, ...] = field(default=(), metadata={"unset": ""})
+    """Its public keys, of which the certificate must have one, instead of a name and an authority: the SHA-256 of each
+    SubjectPublicKeyInfo, in base64 (RFC 7858 section 4.2)."""
+    verify: bool = True
+    """`false`: any certificate will do, also one that has ended."""
+
+    def __post_init__(self) -> None:
+        if not self.verify and (self.pins or self.name is not None or self.ca_file is not None):
+            raise ValueError("verify = false contradicts name, ca_file and pins")
+        if self.pins and (self.name is not None or self.ca_file is not None):
+            raise ValueError("pins stand in place of name and ca_file")
+        if not all(map(_is_pin, self.pins)):
+            raise ValueError("a pin must be the base64 of 32 octets")
+
+    @property
+    def named(self) -> bool:
+        """Whether the name in the certificate counts."""
+        return self.verify and not self.pins
+
+
+def _is_pin(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == hashlib.sha256().digest_size
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,12 @@ def ip(*before: str, lines: str, **names: object) -> None:
 
 
 async def ask() -> dict[str, list[str]]:
-    cases = [(words, host, way) for words, hosts in PLACES.items() for host in hosts for way in Transport]
+    cases = [
+        (words, host, way)
+        for words, hosts in PLACES.items()
+        for host in hosts
+        for way in (Transport.UDP, Transport.TCP)
+    ]
     rows = await asyncio.gather(*(one(number, *case[1:]) for number, case in enumerate(cases, 16)))
     return {words: sorted(row for row, case in zip(rows, cases, strict=True) if case[0] == words) for words in PLACES}
 

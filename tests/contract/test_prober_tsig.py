@@ -122,7 +122,7 @@ async def test_the_clocks_difference_is_measured(ahead: int, question: bytes | N
     assert seen.detail.startswith("TSIG error BADTIME: its clock is ")
 
 
-@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
 async def test_only_transfers_are_signed(transport: Transport) -> None:
     """Whoever asks for more is not given an unsigned answer for a signed one."""
     async with Nameserver(lambda query: [good(query)], answering) as server:

@@ -200,14 +200,14 @@ async def test_one_that_is_slow_over_tcp_is_asked_without_edns_as_well_and_its_f
     check(seen, BY_TCP | {"without_edns": "", "detail": ""})
 
 
-@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
 @pytest.mark.parametrize("host", HOSTS)
 async def test_either_family_over_either_transport(host: str, transport: Transport) -> None:
     seen = await see(good_udp, answering, host, transport=transport)
     check(seen, GOOD | {"transport": transport})
 
 
-@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
 @pytest.mark.parametrize("host", HOSTS)
 async def test_a_closed_port_refuses_and_is_not_silent(host: str, transport: Transport) -> None:
     seen = await ask(CLOSED[host], transport=transport)

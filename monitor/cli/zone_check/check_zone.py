@@ -104,7 +104,7 @@ async def check_zone(
         raise TimeoutError(f"the resolver has not said within {timeout:g} s where the servers are") from None
     zone = found.zones[what.zone]
     memory = await read_service_memory(what, now())
-    prober = DnsClient(what.config.probe, what.config.keys, now)
+    prober = DnsClient(what.config.probe, what.config.keys, now, tls=what.config.tls)
     try:
         asking = DeadlineProber(prober, deadline.first_look())
         looks = [await polls(what.config, zone, asking)]

@@ -92,7 +92,11 @@ def _key(config: Config, rules: Sequence[TransferRule], server: ServerEntry) -> 
     names = [server.name]
     names += [name for name, entry in config.servers.items() if set(server.addresses) & set(_ported(entry))]
     for name in names:
-        for rule in allowing_rules(rules, name):
+        allowing = allowing_rules(rules, name)
+        in_the_clear = [rule for rule in allowing if rule.transport == "tcp"]
+        if allowing and not in_the_clear:
+            raise Failure(f"{name} gives the zone over TLS, by its rule, and diff asks in the clear", 2)
+        for rule in in_the_clear:
             if rule.key is not None and not is_here(config.keys[rule.key].secret):
                 raise Failure(f"only the service has the credential of key {rule.key}, which {name} wants", 2)
             return rule.key

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from checks.common.text import plural
-from checks.model import Outcome, Shape, Soa, TransferResult, ZoneContent
+from checks.model import Outcome, Shape, Soa, Tls, TransferResult, ZoneContent
 from monitor.clock import monotonic
 from monitor.probe.client.checkzone import CheckZone, Refusal
 from monitor.probe.client.tcp import Broken, Stream
@@ -62,6 +62,7 @@ class Ended:
     octets: int = 0
     evidence: bytes = b""
     content: ZoneContent | None = None
+    tls: Tls | None = None
 
 
 class Transfer:

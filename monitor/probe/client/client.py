@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from types import MappingProxyType
 
 from checks.model import Observation, Query
 from monitor.clock import Now
@@ -16,7 +17,7 @@ from monitor.probe.client.result_stream import ResultStream, Suspicion
 from monitor.probe.client.sockets import Sockets
 from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.client.tcp_pipelines import TcpPipelines
-from monitor.probe.settings import Probe
+from monitor.probe.settings import Probe, TlsSettings
 from monitor.probe.stats import ProbeStats
 from monitor.probe.types import TsigKey
 
@@ -35,9 +36,11 @@ class DnsClient:
     def __init__(
         self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None,
         stats: ProbeStats | None = None, rates: Rates | None = None, use_gso: bool = True,
+        tls: Mapping[str, TlsSettings] = MappingProxyType({}),
     ) -> None:  # fmt: skip
         """``descriptors``: most sockets open at once; by default what the process may open, less some for the rest.
         ``stats``: where it counts what it does. ``rates``: those that it shares with others, by default its own.
+        ``tls``: by server, for those that are asked over TLS.
 
         Raises Unasked when ``settings.source`` holds what is not an address.
         """
@@ -48,7 +51,7 @@ class DnsClient:
         """The UDP transport, and for those who ask very many the same."""
         self.tcp_pipelines = TcpPipelines(settings, now, self.sockets, self.rate_limiter, self.stats)
         """For those who ask very many over TCP."""
-        self._exchange = Exchange(settings, keys, now, self.sockets, self.engine)
+        self._exchange = Exchange(settings, keys, now, self.sockets, self.engine, tls)
         self._tasks: set[asyncio.Task[Observation]] = set()
         self._closed = False
 
@@ -80,6 +83,7 @@ class DnsClient:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._exchange.tls_pool.close()
         await self.tcp_pipelines.close()
         await self.engine.close()
 

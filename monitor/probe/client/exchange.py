@@ -6,6 +6,7 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from checks.model import NO_ANSWER, Observation, Outcome, Query, TransferResult, Transport
+from checks.model.tls import TlsFault
 from monitor.clock import Now
 from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.bulk.udp_exchange import UdpExchange
@@ -14,21 +15,23 @@ from monitor.probe.client.observations import ExchangeResult, QueryFailure, Resp
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import Sockets, Unasked
 from monitor.probe.client.target_queue import QueryAttempt
-from monitor.probe.client.tcp import connect, over_tcp
+from monitor.probe.client.tcp import Stream, connect, over_tcp
+from monitor.probe.client.tls import TlsContexts, TlsStream
+from monitor.probe.client.tls_pool import TlsPool
 from monitor.probe.message.request import AXFR, ZONEVERSION, Question, make_request, question
 from monitor.probe.message.response import NO_EDNS
 from monitor.probe.message.text import bounded, evidence
 from monitor.probe.message.tsig import Signer
 from monitor.probe.message.zone_digest import ZoneDigest
-from monitor.probe.settings import Probe
+from monitor.probe.settings import Probe, TlsSettings
 from monitor.probe.types import TsigKey
 
 TRANSIENT_RESULTS = frozenset({
     TransferResult.SERIAL_MOVED, TransferResult.RESET, TransferResult.TRUNCATED,
-    TransferResult.EMPTY, TransferResult.SERVFAIL,
+    TransferResult.EMPTY, TransferResult.SERVFAIL, TransferResult.TIMEOUT,
 })  # fmt: skip
-"""How a transfer ends when the zone changes or the server reloads under it, or when it has too many transfers under
-way (BIND says SERVFAIL beyond ``transfers-out``); once more tells that from a fault."""
+"""How a transfer ends when the zone changes, the server reloads or the way is cut under it, or when it has too many
+transfers under way (BIND says SERVFAIL beyond ``transfers-out``); once more tells that from a fault."""
 
 RETRANSFER_DELAY = 0.25
 """What is waited before that, as a share of ``probe.timeout``: half a second by default."""
@@ -50,8 +53,9 @@ class Exchange:
     """Runs queries; keeps nothing of any of them."""
 
     def __init__(
-        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, sockets: Sockets, udp: BulkEngine
-    ) -> None:
+        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, sockets: Sockets, udp: BulkEngine,
+        tls: Mapping[str, TlsSettings],
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._keys = keys
         self._now = now
@@ -60,6 +64,8 @@ class Exchange:
         self._digests = asyncio.Semaphore(MAX_DIGESTS)
         self._digesting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Servers from which a zone is read for its content."""
+        self._tls = TlsContexts(tls)
+        self.tls_pool = TlsPool(sockets, self._tls)
 
     async def observe(self, attempt: QueryAttempt) -> Observation:
         """Exactly one observation, whatever happens on the network."""
@@ -80,6 +86,10 @@ class Exchange:
             return self.unasked(query, "only transfers are signed")
         if query.anywhere:
             return await self._anywhere(attempt, asked)
+        if query.transport is Transport.TLS:
+            found = await self._over_tls(attempt, asked)
+            attempt.queue.record(_outcome(found))
+            return self._observation(query, found)
         apex = query.qname == query.zone
         found = await (self._ask_version(attempt, asked) if query.version else self._ask(attempt, asked, edns=True))
         if isinstance(found, Response) and found.edns and found.answer.fails(apex=apex):
@@ -180,23 +190,32 @@ class Exchange:
             return replace(found, without_edns=NO_ANSWER)
         return found
 
+    async def _over_tls(self, attempt: QueryAttempt, asked: Question) -> ExchangeResult:
+        """A connection that is taken and then dropped is tried once more, as over TCP."""
+        place = attempt.query.server, attempt.query.address
+        found = await self.tls_pool.ask(*place, make_request(asked, edns=True), attempt.patience)
+        if isinstance(found, QueryFailure) and (found.dropped or _is_transient(found)):
+            attempt.count_retry()
+            found = await self.tls_pool.ask(*place, make_request(asked, edns=True), attempt.patience)
+        return found
+
     async def _transfer(self, attempt: QueryAttempt, asked: Question, signer: Signer | None) -> Observation:
         if not attempt.queue.breaker.closed:  # does it accept connections? before taking a turn from those who answer
-            connection = await connect(self._sockets, attempt.query.address, attempt.patience)
+            connection = await self._connect(attempt.query, attempt.patience)
             if isinstance(connection, QueryFailure):
                 attempt.queue.record(connection.outcome)
-                return self._observation(attempt.query, connection)
+                return self._no_transfer(attempt.query, connection)
             connection.close()
         patience = max(attempt.patience, MAX_SILENCE) if attempt.query.whole else attempt.patience
         ended = await self._transfer_once(attempt, asked, signer, patience)
-        if isinstance(ended, Ended) and (ended.transfer in TRANSIENT_RESULTS or ended.outcome is Outcome.TIMEOUT):
+        if _is_transient(ended):
             mute = ended.outcome is Outcome.TIMEOUT
             await asyncio.sleep(attempt.queue.timeout * RETRANSFER_DELAY)
             attempt.count_retry()
             ended = await self._transfer_once(attempt, asked, signer, attempt.queue.timeout if mute else patience)
         attempt.queue.record(ended.outcome)
         if isinstance(ended, QueryFailure):
-            return self._observation(attempt.query, ended)
+            return self._no_transfer(attempt.query, ended)
         return self._transfer_observation(attempt.query, ended)
 
     async def _transfer_once(
@@ -207,22 +226,39 @@ class Exchange:
         Without EDNS, as BIND, NSD and PowerDNS do: what is refused only for that would be given to them.
         """
         async with attempt.queue.transfers:
-            stream = await connect(self._sockets, attempt.query.address, attempt.patience)
+            stream = await self._connect(attempt.query, attempt.patience)
             if isinstance(stream, QueryFailure):
                 return stream
+            tls = stream.tls if isinstance(stream, TlsStream) else None
             try:
                 one = make_request(asked, edns=False)
                 one = signer.sign(one) if signer is not None else one
                 verifier = signer.verifier(one) if signer is not None else None
                 transfer = Transfer(stream, one, verifier, self._settings.transfer)
                 if attempt.query.content is not None:
-                    return await transfer.content(patience, self._digest(attempt.query, asked))
-                return await (transfer.whole(patience) if attempt.query.whole else transfer.permission(patience))
+                    ended = await transfer.content(patience, self._digest(attempt.query, asked))
+                elif attempt.query.whole:
+                    ended = await transfer.whole(patience)
+                else:
+                    ended = await transfer.permission(patience)
+                return replace(ended, tls=tls)
             finally:
                 stream.close()
 
     def _digest(self, query: Query, asked: Question) -> ZoneDigest:
         return ZoneDigest(asked.name, query.content or (), query.signatures, int(self._now().timestamp()))
+
+    async def _connect(self, query: Query, patience: float) -> Stream | QueryFailure:
+        if query.transport is not Transport.TLS:
+            return await connect(self._sockets, query.address, patience, query.source)
+        return await self._tls.connect(
+            self._sockets, query.server, query.address, patience, transfer=True, source=query.source
+        )
+
+    def _no_transfer(self, query: Query, failure: QueryFailure) -> Observation:
+        """There was no connection to ask on."""
+        seen = self._observation(query, failure)
+        return seen if failure.tls is None else replace(seen, transfer=TransferResult.TLS)
 
     def _signer(self, name: str | None) -> Signer | None:
         """Raises ValueError when there is no such key, or it cannot be used."""
@@ -241,14 +277,22 @@ class Exchange:
     def _transfer_observation(self, query: Query, ended: Ended) -> Observation:
         answer = ended.answer
         return Observation(
-            query, ended.outcome, self._now(), rtt=ended.rtt, transport=Transport.TCP,
+            query, ended.outcome, self._now(), rtt=ended.rtt,
+            transport=Transport.TCP if ended.tls is None else Transport.TLS,
             rcode=answer.rcode if answer is not None else None,
             authoritative=answer is not None and answer.authoritative,
             shape=answer.shape if answer is not None else None, soa=answer.soa if answer is not None else None,
             ede=answer.options.ede if answer is not None else (), transfer=ended.transfer, skew=ended.skew,
             records=ended.records, given=ended.given, octets=ended.octets, discarded=int(bool(ended.evidence)),
-            detail=bounded(ended.detail), evidence=evidence(ended.evidence), content=ended.content,
+            detail=bounded(ended.detail), evidence=evidence(ended.evidence), content=ended.content, tls=ended.tls,
         )  # fmt: skip
+
+
+def _is_transient(ended: Ended | QueryFailure) -> bool:
+    """Whether it may end otherwise the next time."""
+    if isinstance(ended, Ended):
+        return ended.transfer in TRANSIENT_RESULTS or ended.outcome is Outcome.TIMEOUT
+    return ended.tls is not None and ended.tls.fault is TlsFault.HANDSHAKE
 
 
 def _note_rate_limit(attempt: QueryAttempt, tcp: ExchangeResult) -> None:

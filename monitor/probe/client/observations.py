@@ -1,12 +1,13 @@
 """The result of one exchange: a response, or why there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import dns.name
 
 from checks.common.text import plural
 from checks.model import Observation, Outcome, Query, Transport
+from checks.model.tls import Tls
 from monitor.probe.message.response import Answer
 from monitor.probe.message.text import bounded, evidence
 
@@ -27,12 +28,15 @@ class Response:
     why: str = ""
     """Why what was discarded was."""
     evidence: bytes = b""
+    tls: Tls | None = None
+    """What TLS showed, where that is how it was asked."""
 
     def observation(self, query: Query, at: datetime) -> Observation:
-        return answered(
+        seen = answered(
             query, self.answer, self.rtt, self.transport, self.size, at, self.without_edns, self.discarded, self.why,
             self.evidence,
         )  # fmt: skip
+        return seen if self.tls is None else replace(seen, tls=self.tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class QueryFailure:
     """The connection was taken, and nothing at all was said on it."""
     source: str = ""
     """Who answered in place of the one that was asked."""
+    tls: Tls | None = None
+    """What came of TLS, where that is how it was asked."""
 
 
 ExchangeResult = Response | QueryFailure
@@ -97,4 +103,5 @@ def failed(query: Query, failure: QueryFailure, at: datetime) -> Observation:
         detail=bounded(failure.detail),
         evidence=evidence(failure.evidence),
         source=failure.source,
+        tls=failure.tls,
     )

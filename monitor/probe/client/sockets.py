@@ -68,10 +68,12 @@ class Sockets:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    async def open(self, address: Address, kind: socket.SocketKind, patience: float) -> socket.socket:
+    async def open(
+        self, address: Address, kind: socket.SocketKind, patience: float, source: str | None = None
+    ) -> socket.socket:
         """Waits up to ``patience`` seconds for a free descriptor. Raises Unasked."""
         try:
-            return self.take(address, kind)
+            return self.take(address, kind, source)
         except BlockingIOError:
             pass
         try:
@@ -79,14 +81,16 @@ class Sockets:
                 while True:
                     await self._wait_for_close()
                     try:
-                        return self.take(address, kind)
+                        return self.take(address, kind, source)
                     except BlockingIOError:
                         continue
         except TimeoutError:
             raise Unasked(f"no descriptor became free within {patience:g} s") from None
 
-    def take(self, address: Address, kind: socket.SocketKind) -> socket.socket:
-        """A non-blocking socket, bound where configured. Raises BlockingIOError when there is none now, or Unasked."""
+    def take(self, address: Address, kind: socket.SocketKind, source: str | None = None) -> socket.socket:
+        """A non-blocking socket, bound to ``source`` or where configured. Raises BlockingIOError when there is none
+        now, or Unasked.
+        """
         if self._open >= self._most:
             raise BlockingIOError
         family, _ = self.endpoint(address)
@@ -97,13 +101,13 @@ class Sockets:
                 raise BlockingIOError from None
             raise Unasked(f"socket: {system(error)}") from None
         self._open += 1
-        source = self._source.get(family)
-        if source is not None:
+        place = self._source.get(family) if source is None else _place(source)[1]
+        if place is not None:
             try:
-                sock.bind(source)
+                sock.bind(place)
             except OSError as error:
                 self.close(sock)
-                raise Unasked(f"cannot ask from {source[0]}: {system(error)}") from None
+                raise Unasked(f"cannot ask from {place[0]}: {system(error)}") from None
         return sock
 
     def close(self, sock: socket.socket) -> None:

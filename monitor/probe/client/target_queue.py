@@ -119,17 +119,22 @@ def _burst(rate: float) -> float:
 
 
 class Channel(Enum):
-    """UDP, TCP and transfers fail and are queued independently."""
+    """UDP, TCP, TLS and transfers fail and are queued independently."""
 
     UDP = auto()
     TCP = auto()
+    TLS = auto()
     TRANSFER = auto()
+    TLS_TRANSFER = auto()
 
 
 def channel_of(query: Query) -> Channel:
     if query.qtype == "AXFR":
-        return Channel.TRANSFER
-    return Channel.TCP if query.transport is Transport.TCP else Channel.UDP
+        return Channel.TLS_TRANSFER if query.transport is Transport.TLS else Channel.TRANSFER
+    return _CHANNELS[query.transport]
+
+
+_CHANNELS = {Transport.UDP: Channel.UDP, Transport.TCP: Channel.TCP, Transport.TLS: Channel.TLS}
 
 
 class TargetQueue:
@@ -148,7 +153,7 @@ class TargetQueue:
         self.bucket = bucket
         self.transfers = transfers
         """Turns to transfer from this server, from whichever of its addresses."""
-        self.transfer = channel_of is Channel.TRANSFER
+        self.transfer = channel_of in (Channel.TRANSFER, Channel.TLS_TRANSFER)
         self.entries: deque[tuple[Query, ResultStream]] = deque()
         self.busy = 0
         self.queued = False

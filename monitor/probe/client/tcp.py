@@ -37,23 +37,23 @@ class Broken(Exception):
 class Stream:
     """Messages with a length before each (RFC 1035 section 4.2.2), over one connection."""
 
-    __slots__ = ("_buffer", "_loop", "_sock", "_sockets", "octets")
+    __slots__ = ("_buffer", "_loop", "octets", "sock", "sockets")
 
     def __init__(self, sockets: Sockets, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sockets = sockets
-        self._sock: socket.socket = sock
+        self.sockets, self.sock = sockets, sock
         self._buffer = bytearray()
         self.octets = 0
         """Received so far, lengths included."""
 
     async def send(self, until: float, *wires: bytes) -> None:
         """Each with its length before it, all in one write (RFC 7766 section 8). Raises Broken."""
+        await self._write(until, b"".join(part for wire in wires for part in (len(wire).to_bytes(2, "big"), wire)))
+
+    async def _write(self, until: float, octets: bytes) -> None:
         try:
             async with asyncio.timeout_at(until):
-                await self._loop.sock_sendall(
-                    self._sock, b"".join(part for wire in wires for part in (len(wire).to_bytes(2, "big"), wire))
-                )
+                await self._loop.sock_sendall(self.sock, octets)
         except TimeoutError:
             raise Broken("timeout", "sending") from None
         except OSError:
@@ -73,30 +73,39 @@ class Stream:
 
     async def _fill(self, need: int, until: float, patience: float) -> None:
         while len(self._buffer) < need:
-            try:
-                async with asyncio.timeout_at(min(until, self._loop.time() + patience)):
-                    octets = await self._loop.sock_recv(self._sock, _RECEIVE_SIZE)
-            except TimeoutError:
-                raise Broken("timeout", self._phase) from None
-            except OSError:
-                raise Broken("reset", self._phase) from None
+            octets = await self._read(min(until, self._loop.time() + patience), self._phase)
             if not octets:
                 raise Broken("closed", self._phase)
             self._buffer += octets
-            self.octets += len(octets)
+            self._count(octets)
+
+    async def _read(self, until: float, phase: str) -> bytes:
+        """Whatever comes next; nothing when the other side has closed. Raises Broken."""
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._loop.sock_recv(self.sock, _RECEIVE_SIZE)
+        except TimeoutError:
+            raise Broken("timeout", phase) from None
+        except OSError:
+            raise Broken("reset", phase) from None
+
+    def _count(self, octets: bytes) -> None:
+        self.octets += len(octets)
 
     @property
     def _phase(self) -> str:
         return "body" if self._buffer else "first octet"
 
     def close(self) -> None:
-        self._sockets.close(self._sock)
+        self.sockets.close(self.sock)
 
 
-async def connect(sockets: Sockets, address: Address, patience: float) -> Stream | QueryFailure:
-    """A connection within ``patience`` seconds, or why there is none."""
+async def connect(
+    sockets: Sockets, address: Address, patience: float, source: str | None = None
+) -> Stream | QueryFailure:
+    """A connection within ``patience`` seconds, or why there is none. ``source``: the local address to ask from."""
     try:
-        sock = await sockets.open(address, socket.SOCK_STREAM, patience)
+        sock = await sockets.open(address, socket.SOCK_STREAM, patience, source)
     except Unasked as reason:
         return QueryFailure(Outcome.UNASKED, str(reason))
     try:
@@ -127,11 +136,11 @@ async def over_tcp(
         return stream
     try:
         if fallback is None:
-            return await _asked(stream, request, patience)
+            return await ask_on(stream, request, patience)
         no_edns, after = fallback
         later = asyncio.get_running_loop().time() + after
         return await _hedged(
-            stream, _asked(stream, request, patience), over_tcp(sockets, address, no_edns, patience), later
+            stream, ask_on(stream, request, patience), over_tcp(sockets, address, no_edns, patience), later
         )
     finally:
         stream.close()
@@ -165,7 +174,8 @@ async def _hedged(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _asked(stream: Stream, request: Request, patience: float) -> ExchangeResult:
+async def ask_on(stream: Stream, request: Request, patience: float) -> ExchangeResult:
+    """Asks once over a connection that there is, and leaves it open."""
     sent = monotonic()
     until = asyncio.get_running_loop().time() + patience
     try:

@@ -59,6 +59,15 @@ async def test_a_server_is_never_compared_with_itself(tmp_path: Path, other: str
     assert why in said.err
 
 
+async def test_a_zone_that_is_given_over_tls_is_not_asked_for_in_the_clear(tmp_path: Path) -> None:
+    path = tmp_path / "soawatch.toml"
+    tls = "tls = { verify = false }\n[[zones]]"
+    path.write_text(f'{CONFIG.replace("[[zones]]", tls)}transfer = [{{ expect = "allowed", transport = "tls" }}]\n')
+    said = await say("diff", ZONE, "ns1", "192.0.2.2", "-c", path)
+    assert said.status == 2
+    assert said.err.strip() == "soawatch: ns1 gives the zone over TLS, by its rule, and diff asks in the clear"
+
+
 async def test_what_strangers_write_is_shown_and_not_obeyed() -> None:
     evil = rr(bytes([len(CONTROL)]) + CONTROL + name("example.net."), TXT, bytes([len(CONTROL)]) + CONTROL)
     ours, theirs = messages(), [*messages()[:-1], [evil, *messages()[-1]]]

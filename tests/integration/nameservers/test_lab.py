@@ -38,7 +38,7 @@ def test_it_answers_on_both_families_and_transports_and_says_its_name(software: 
         server = lab.primary(software, Content(ZONE, serial=7))
         lab.start()
         for family in Family:
-            for transport in Transport:
+            for transport in (Transport.UDP, Transport.TCP):
                 answer = server.ask(ZONE, transport=transport, family=family)
                 assert answer.answer[0][0].serial == 7
         until(lambda: server.serial(ZONE) == 7, "serial 7")
@@ -107,7 +107,7 @@ def test_a_server_stops_hangs_and_comes_back_with_what_it_had(software: str) -> 
         secondary.start()
         secondary.wait(ZONE, 3)
         secondary.pause()
-        for transport in Transport:
+        for transport in (Transport.UDP, Transport.TCP):
             with pytest.raises(dns.exception.Timeout):
                 secondary.ask(ZONE, transport=transport, timeout=0.2)
         secondary.resume()

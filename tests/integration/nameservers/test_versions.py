@@ -49,7 +49,7 @@ async def test_five_servers_in_sync_are_good_in_every_respect(world: World, prob
 async def test_each_address_says_the_same_over_udp_and_tcp(world: World, probe: Prober) -> None:
     """NSID is given by all; EXPIRE (RFC 7314) by BIND and Knot alone, and counts down on their secondaries."""
     for server in world.servers:
-        for transport in Transport:
+        for transport in (Transport.UDP, Transport.TCP):
             queries = [
                 Query(SYNC, server.name, address, SYNC, "SOA", transport, identify=True)
                 for address in server.setup.addresses

@@ -493,7 +493,7 @@ async def test_very_many_questions_leave_room_for_a_few_others() -> None:
         few = [
             Query(f"x{number}.", "ns1", server.address, f"x{number}.", "SOA", transport)
             for number in range(5)
-            for transport in Transport
+            for transport in (Transport.UDP, Transport.TCP)
         ]
         seen = [one async for batch in prober(few) for one in batch]
         assert {one.outcome for one in seen} == {Outcome.ANSWERED}

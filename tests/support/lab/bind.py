@@ -11,6 +11,7 @@ from tests.support.lab.writing import rewrite
 from tests.support.require import program
 
 CONFIG = """\
+{tls}
 options {{
     directory "{room}";
     pid-file none;
@@ -34,6 +35,7 @@ options {{
     min-retry-time 1;
     interface-interval 0;
     {limit}
+    {listen_tls}
 }};
 controls {{ inet {control} port {port} allow {{ 127.0.0.1; }} keys {{ "{key}"; }}; }};
 """
@@ -70,12 +72,23 @@ def _zone(duty: Duty) -> str:
     return f'zone "{duty.zone}" {{ type secondary; file "{filename(duty.zone)}"; {upstream} {common} }};\n'
 
 
+def _tls(setup: Setup) -> dict[str, str]:
+    if setup.tls is None:
+        return {"tls": "", "listen_tls": ""}
+    has, port = setup.tls.certificate, setup.tls.port
+    return {
+        "tls": f'tls lab {{ cert-file "{has.chain}"; key-file "{has.key}"; }};',
+        "listen_tls": f"listen-on port {port} tls lab {{ {setup.ipv4.host}; }};\n"
+        f"    listen-on-v6 port {port} tls lab {{ {setup.ipv6.host}; }};",
+    }
+
+
 def write(setup: Setup, room: Path) -> None:
     port, key = setup.ipv4.port, XFR.wire_name
     limit = f"rate-limit {{ responses-per-second {setup.rate}; slip 2; }};" if setup.rate else ""
     head = CONFIG.format(
         room=room, name=setup.name, port=port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, control=CONTROL, key=key,
-        limit=limit, nsid=f'"{setup.name}"' if setup.named else "none",
+        limit=limit, nsid=f'"{setup.name}"' if setup.named else "none", **_tls(setup),
     )  # fmt: skip
     rewrite(room / "rndc.conf", _key(XFR) + RNDC.format(control=CONTROL, port=port, key=key))
     for duty in setup.duties:

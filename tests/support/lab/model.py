@@ -9,6 +9,7 @@ import dns.zone
 from alerting.model import Secret
 from checks.model import Address
 from monitor.probe.types import TsigKey
+from tests.support.certificates import Certificate
 
 XFR = TsigKey("xfr", "xfr-key.", "hmac-sha256", Secret("c29hd2F0Y2ggbGFiOiB0cmFuc2ZlcnMgYWxsb3dlZCE="))
 """The key that zones are given out with unless a test says otherwise."""
@@ -94,6 +95,14 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsPort:
+    """Where it listens for TLS (RFC 7858) beside its own port, and its certificate; BIND and NSD only."""
+
+    port: int
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """All that one server is told; from it a driver writes what that software reads."""
 
@@ -105,6 +114,7 @@ class Setup:
     """Equal answers a second, to anybody; every other one above that is truncated and the rest dropped. 0: no limit."""
     named: bool = True
     """Tells its name by NSID (RFC 5001)."""
+    tls: TlsPort | None = None
     dnssec: bool = False
     """Signs zones or gives signatures that are in them; PowerDNS does so only if told, the others anyway."""
 

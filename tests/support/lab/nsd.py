@@ -24,6 +24,7 @@ server:
     database: ""
     identity: "{name}"
     {nsid}
+    {tls}
     rrl-ratelimit: {rate}
     rrl-slip: 2
     rrl-whitelist-ratelimit: 0
@@ -63,10 +64,20 @@ def _zone(duty: Duty) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _tls(setup: Setup) -> list[str]:
+    if setup.tls is None:
+        return []
+    has, port = setup.tls.certificate, setup.tls.port
+    return [
+        *(f"ip-address: {address.host}@{port}" for address in setup.addresses),
+        f"tls-port: {port}", f'tls-service-pem: "{has.chain}"', f'tls-service-key: "{has.key}"',
+    ]  # fmt: skip
+
+
 def write(setup: Setup, room: Path) -> None:
     head = CONFIG.format(
         room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, rate=setup.rate,
-        nsid=f'nsid: "ascii_{setup.name}"' if setup.named else "",
+        nsid=f'nsid: "ascii_{setup.name}"' if setup.named else "", tls="\n    ".join(_tls(setup)),
     )  # fmt: skip
     for duty in setup.duties:
         if duty.content is not None:

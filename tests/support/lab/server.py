@@ -16,8 +16,9 @@ import dns.rdatatype
 
 from checks.model import Address, Family, Transport
 from monitor.probe.types import TsigKey
+from tests.support.certificates import Certificate
 from tests.support.lab import bind, knot, nsd, powerdns
-from tests.support.lab.model import XFR, Content, Duty, Setup, tsig
+from tests.support.lab.model import XFR, Content, Duty, Setup, TlsPort, tsig
 from tests.support.lab.ports import reserve
 from tests.support.lab.process import Process
 from tests.support.lab.waiting import until
@@ -56,7 +57,8 @@ class Server:
         self.name = name
         self.room = room
         self.driver = SOFTWARE[software]
-        port, self._claim = reserve()
+        port, claim = reserve()
+        self._claims = [claim]
         self.setup = Setup(name, Address("127.0.0.1", port), Address("::1", port))
         self.upstreams: dict[str, Server] = {}
         self._process: Process | None = None
@@ -128,6 +130,13 @@ class Server:
     def use_dnssec(self) -> None:
         """Sign, or give the signatures that there are; to be said before it starts."""
         self.setup = replace(self.setup, dnssec=True)
+
+    def use_tls(self, certificate: Certificate) -> int:
+        """Listen for TLS as well, at a port of its own, which it says; to be said before it starts."""
+        port, claim = reserve()
+        self._claims.append(claim)
+        self.setup = replace(self.setup, tls=TlsPort(port, certificate))
+        return port
 
     def drop(self, zone: str) -> None:
         """No longer serve the zone at all, as if it had been taken out of the configuration."""
@@ -244,7 +253,8 @@ class Server:
     def close(self) -> None:
         """Stop it for good and give its port back."""
         self.stop()
-        self._claim.close()
+        for claim in self._claims:
+            claim.close()
 
     def last_words(self, lines: int = 40) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -346,7 +356,7 @@ class Server:
             raise AssertionError(f"{self!r} ended with status {self._process.ended}\n{self.last_words()}")
         try:
             for family in Family:
-                for transport in Transport:
+                for transport in (Transport.UDP, Transport.TCP):
                     self.ask("ready.invalid.", transport=transport, family=family, timeout=0.5)
         except (dns.exception.DNSException, OSError):
             return False

@@ -124,6 +124,13 @@ def test_an_address_that_answers_over_one_transport_answers() -> None:
     assert offline_families(record_poll(Connectivity(), gather(DUAL, "reachable", *first.seen, *second.seen))) == ()
 
 
+def test_what_is_asked_over_tls_says_nothing_of_the_family() -> None:
+    """Few servers have it, and a port that is shut may be silent."""
+    silent = [seen(query(DUAL, name, transport=Transport.TLS), "-") for name in ("ns1", "ns2")]
+    answer = seen(query(DUAL, "ns1", transport=Transport.TLS), "10")
+    assert record_poll(Connectivity(), gather(DUAL, "tls", *silent, answer)) == Connectivity()
+
+
 @pytest.mark.parametrize("came", ["tcp", "anywhere"])
 def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) -> None:
     """The kind: a check that asks over UDP alone, about the one IPv6 server, whose UDP is dead and whose TCP is not."""

@@ -17,6 +17,7 @@ from checks.model import (
     Query,
     TransferResult,
     TransferRule,
+    Transport,
     Zone,
     ZoneContent,
 )
@@ -239,6 +240,19 @@ def test_a_signature_that_has_ended_is_told_where_nobody_can_be_compared_with() 
     second = [with_signatures(query, {"www": (-60,)}) for query in check.queries(THREE, tuple(first))]
     result = run_check(check, THREE, gather(THREE, "content", *first, *second), ZoneState(THREE.name))
     assert found(result) == {"signature-expired ns1", "? ns1"}
+
+
+def test_it_asks_as_the_rule_says_over_tls_and_from_where() -> None:
+    """Who must give it over TLS is not asked in the clear, and who has no TLS is not asked by a rule for that."""
+    private = TransferRule("*", Expectation.ALLOWED, "xfr", transport="tls")
+    elsewhere = TransferRule("*", Expectation.ALLOWED, source="2001:db8::200")
+    first, *others = THREE.servers
+    where = replace(THREE, servers=(replace(first, tls=True), *others), transfers=(private, elsewhere))
+    queries = list(Content().queries(where, ()))
+    assert [(one.server, one.key, one.transport) for one in queries] == [
+        ("ns1", "xfr", Transport.TLS), ("ns2", None, Transport.TCP), ("ns3", None, Transport.TCP),
+    ]  # fmt: skip
+    assert {one.source for one in queries} == {None}
 
 
 ASKED = Query("", "", THREE.servers[0].addresses[0], "", "AXFR")

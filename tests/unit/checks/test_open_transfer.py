@@ -1,5 +1,7 @@
 """What no rule speaks of: who is asked, and what is said of what was given."""
 
+from dataclasses import replace
+
 import pytest
 
 from checks.evaluation import run_check
@@ -30,6 +32,7 @@ ASKED = [
     ((rule("ns1"), rule("ns2")), []),
     ((rule("*"),), []),
     ((rule("ns9"),), EVERY),
+    ((replace(rule("*"), transport="tls"), replace(rule("*"), source="192.0.2.200")), EVERY),
 ]
 
 
@@ -79,6 +82,7 @@ ENDINGS = {
     R.MALFORMED: Health.UNKNOWN,
     R.SERIAL_MOVED: Health.UNKNOWN,
     R.LIMIT: Health.UNKNOWN,
+    R.TLS: Health.UNKNOWN,
 }
 
 

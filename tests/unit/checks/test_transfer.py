@@ -72,6 +72,7 @@ ENDINGS: list[tuple[TransferResult, int, str, str]] = [
     (R.TIMEOUT, 0, FAILED, UNSURE),
     (R.MALFORMED, 0, FAILED, UNSURE),
     (R.UNSIGNED, 0, FAILED, UNSURE),
+    (R.TLS, 0, FAILED, UNSURE),  # a certificate that is not taken shows nothing of who may have the zone
     (R.TRUNCATED, 1, FAILED, UNSURE),
     (R.TRUNCATED, 40, FAILED, GIVEN),
     (R.TIMEOUT, 40, FAILED, GIVEN),
@@ -243,6 +244,57 @@ def test_it_applies_where_a_rule_meets_an_address() -> None:
     assert not Transfer().applies(matrix(TransferRule("ns9", Expectation.REFUSED)))
     none = run_check(Transfer(), zone(), gather(zone(), "transfer"), ZoneState("example.com."))
     assert (none.health, none.reason) == (Health.UNKNOWN, "there are no rules")
+
+
+# --- over TLS, and from another address ---
+
+PRIVATE = replace(KEYED, transport="tls")
+SAFE = replace(server("ns1"), tls=True)
+FROM = replace(CLOSED, server="*", source="2001:db8::200")
+
+
+def test_rules_over_tls_and_from_other_addresses_are_rows_of_their_own() -> None:
+    where = matrix(replace(PRIVATE, server="*"), KEYED, FROM, servers=(SAFE, TWO[1]))
+    axfrs = [q for q in Transfer().queries(where, ()) if q.qtype == "AXFR"]
+    assert [(str(q.address), q.key, q.transport, q.source) for q in axfrs] == [
+        ("192.0.2.1", "xfr", Transport.TLS, None),
+        ("192.0.2.1", "xfr", Transport.TCP, None),
+        ("2001:db8::2", None, Transport.TCP, "2001:db8::200"),
+    ]
+
+
+TLS_ROWS: list[tuple[Expectation, str, TransferResult | None, str]] = [
+    # what is expected, what became of the question, how the transfer ended → what is said
+    (Expectation.ALLOWED, "answered", R.ALLOWED, FINE),
+    (Expectation.REFUSED, "answered", R.ALLOWED, GIVEN),
+    (Expectation.REFUSED, "answered", R.REFUSED, FINE),
+    (Expectation.ALLOWED, "refused-connection", R.TLS, FAILED),
+    (Expectation.REFUSED, "refused-connection", R.TLS, UNSURE),
+    (Expectation.ALLOWED, "refused-connection", None, FAILED),
+    (Expectation.REFUSED, "refused-connection", None, FINE),  # nothing listens there
+    (Expectation.ALLOWED, "-", None, FAILED),
+    (Expectation.REFUSED, "-", None, UNSURE),
+    (Expectation.ALLOWED, "?", None, UNSURE),
+]
+
+
+@pytest.mark.parametrize(("expect", "outcome", "result", "said"), TLS_ROWS)
+def test_a_row_over_tls(expect: Expectation, outcome: str, result: TransferResult | None, said: str) -> None:
+    rule = replace(PRIVATE, expect=expect)
+    where = matrix(rule, servers=(SAFE,))
+    asked = query(where, "ns1", "AXFR", transport=Transport.TLS, key="xfr")
+    given = 3 if result is R.ALLOWED else 0
+    one = seen(asked, outcome) if outcome != "answered" else pulled(asked, R.ALLOWED)
+    one = replace(one, transfer=result, given=given, detail="certificate: certificate has expired")
+    beside = seen(query(where, "ns1", transport=Transport.TCP), "10")
+    found = run_check(Transfer(), where, gather(where, "transfer", beside, one), ZoneState(where.name))
+    assert word(found) == said
+    if said == FAILED:
+        assert found.findings[0].subject == "key xfr, must be allowed over TLS"
+        assert found.findings[0].text == (
+            f"ns1 (192.0.2.1) {FAILS} key xfr over TLS: "
+            "there is no TLS over which it could be asked for: certificate: certificate has expired"
+        )
 
 
 # --- a zone that is older than the SOA says ---

@@ -10,6 +10,7 @@ from checks.model import Address, Expectation, Server, TransferRule, WantedRecor
 from checks.model.finding_type import Severity
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.polling.discovery import _server, _zone
+from monitor.probe.settings import TlsSettings
 
 NAME = "example.com."
 ADDRESS = Address("192.0.2.1")
@@ -19,7 +20,7 @@ CADENCE = (("reachable", timedelta(0)), ("records", timedelta(hours=1)))
 SEVERITY = (("serial-late", Severity.CRITICAL),)
 SERVER = ServerEntry(
     "ns1.example.net", (ADDRESS,), "host.example.net.", 5353, hidden=True, group="g", upstream=("up",),
-    notify_from=("192.0.2.0/24",), notify_key="key", expect_notify=True,
+    notify_from=("192.0.2.0/24",), notify_key="key", expect_notify=True, tls=TlsSettings(name="ns1.example.net"),
 )  # fmt: skip
 OF_SENDERS = {"notify_from", "notify_key", "expect_notify"}
 """What those ask who hear of a server, not those who ask it (monitor/polling/notify_senders.py)."""
@@ -48,7 +49,7 @@ def test_without_its_name_and_with_it_again_it_is_the_same(value: Any) -> None:
 
 def test_what_is_written_of_a_server_reaches_those_who_ask() -> None:
     made = _server(SERVER, {})
-    assert made == Server(SERVER.name, SERVER.addresses, SERVER.hidden, SERVER.group, SERVER.upstream)
+    assert made == Server(SERVER.name, SERVER.addresses, SERVER.hidden, SERVER.group, SERVER.upstream, tls=True)
     assert {f.name for f in fields(ServerEntry)} - {f.name for f in fields(Server)} == {"host", "port"} | OF_SENDERS
 
 

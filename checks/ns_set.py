@@ -55,7 +55,7 @@ ANY_NAME = "*"
 ALIAS_SUBJECT = "CNAME"
 """Of what is said of whether a name is an alias."""
 
-ALONE = "fewer than two addresses answer, so there is nothing to compare"
+ALONE = "fewer than two addresses gave an NS set of which the version is known, so there is nothing to compare"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,9 @@ class Difference:
     late: bool = False
 
 
+MOVED = "the zone moved while it was read"
+SEVERAL = "several machines behind the address answered, on different versions"
+
 TIMES = 3
 """How often what is not the same everywhere is asked for at one poll."""
 
@@ -148,7 +151,7 @@ def _copy(
     if len(soas) + len(told) < 2 or None in serials:
         return AddressCopy(server, address, None, {}, "serves no version now")
     if len(serials) > 1:
-        return AddressCopy(server, address, None, {}, "the zone moved while it was read")
+        return AddressCopy(server, address, None, {}, SEVERAL if len({o.nsid for o in soas} - {None}) > 1 else MOVED)
     machines = {o.nsid for o in soas}
     contents: dict[WantedRecord, RRsetContent] = {}
     for record in wanted:

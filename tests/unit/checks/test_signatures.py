@@ -307,6 +307,10 @@ def test_the_zone_moved_while_it_was_read() -> None:
     assert first.soa is not None
     every = [replace(first, soa=replace(first.soa, serial=9)), *rest]
     assert judged_as(*every, where=zone("ns1")).reason == "the zone moved while it was read"
+    last = next(one for one in reversed(rest) if one.query.qtype == "SOA")
+    rest[rest.index(last)] = replace(last, nsid="b")
+    several = judged_as(replace(every[0], nsid="a"), *rest, where=zone("ns1"))
+    assert several.reason == "several machines behind the address answered, on different versions"
 
 
 def test_without_edns_there_is_nothing_to_be_missed() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from alerting.model import Secret
 from checks.common.text import plural
 from monitor.config.domain_names import domain_name
-from monitor.config.errors import InvalidValue, quoted
+from monitor.config.errors import InvalidValue
 
 TIMEOUT = 30.0
 """Seconds for the whole answer."""
@@ -91,7 +91,7 @@ def _names(body: bytes) -> ListedZones:
         try:
             names.add(domain_name(base if base != name and base else name))
         except InvalidValue as error:
-            passed_over.append(f"{quoted(name)}: {error.text}")
+            passed_over.append(error.text)
     return ListedZones(frozenset(names), tuple(passed_over))
 
 

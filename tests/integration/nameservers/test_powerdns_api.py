@@ -157,6 +157,7 @@ async def test_names_that_can_be_none_are_passed_over_and_variants_are_their_zon
     assert listed.names == {"a.test.", "b.test.", ".", "a."}
     assert len(listed.passed_over) == 1
     assert listed.passed_over[0].isprintable()
+    assert listed.passed_over[0].count('"') == 2, "the name stands there once"
 
 
 # What becomes of the zones.

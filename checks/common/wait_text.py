@@ -52,7 +52,12 @@ def _looks(progress: WaitProgress, one: AddressProgress) -> str:
 
 def _machines(progress: WaitProgress, one: AddressProgress) -> str:
     """Where several answered at one address, their names, or those that are late and what they have."""
-    late = [f"NSID {machine.nsid} {progress.text(one, machine.look)}" for machine in progress.late_machines(one)]
+    late = [
+        f"this is NSID {machine.nsid}"
+        if machine.look == one.look
+        else f"NSID {machine.nsid} {progress.text(one, machine.look)}"
+        for machine in progress.late_machines(one)
+    ]
     if late and len(one.nsids) > 1:
         return f" (of {len(one.nsids)} machines there, {enumerated(late, most=3)})"
     return f" (machines {enumerated(one.nsids, most=8)})" if len(one.nsids) > 1 else ""

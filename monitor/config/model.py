@@ -25,8 +25,6 @@ from checks.model import (
 from checks.model.finding_type import Severity
 from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
-from checks.registry import CHECKS
-from checks.removed_member import RemovedMember
 from monitor.config.field_types import (
     Label,
     NetworkText,
@@ -233,6 +231,9 @@ class Catalog:
 
     def removed(self, groups: Collection[str]) -> ZoneEntry:
         """What is watched of one that was in these groups and is no member any more: that nobody serves it."""
+        from checks.registry import CHECKS  # with all that signatures are verified by: only where it is needed
+        from checks.removed_member import RemovedMember
+
         others = (name for name in CHECKS if name != RemovedMember.name)
         off = tuple(sorted((name, timedelta(0)) for name in others))
         return replace(self.member(groups), removed=True, cadence=off, records=(), transfers=())

@@ -26,6 +26,10 @@ class ListUnread(Exception):
     """There is no list; the sentence says why, without a word of the answer."""
 
 
+_WITHOUT_WORDS = {"ReadError": "the connection broke", "WriteError": "the connection broke"}
+"""What the client has no text for."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedZones:
     """The zones, absolute and in lower case, and sentences on those whose name cannot be one."""
@@ -44,7 +48,7 @@ async def listed_zones(url: str, api_key: Secret) -> ListedZones:
     try:
         async with asyncio.timeout(TIMEOUT):
             body = await _body(url, api_key)
-    except TimeoutError:
+    except (TimeoutError, httpx.TimeoutException):
         raise ListUnread(f"it has not answered in full within {TIMEOUT:g} s") from None
     except httpx.HTTPError as error:
         raise ListUnread(f"it cannot be asked: {_words(error)}") from None
@@ -97,4 +101,6 @@ def _names(body: bytes) -> ListedZones:
 
 def _words(error: Exception) -> str:
     text = str(error).strip().rstrip(".")
-    return f"{text[:1].lower()}{text[1:]}" if text and text.isprintable() else type(error).__name__
+    if text and text.isprintable():
+        return f"{text[:1].lower()}{text[1:]}"
+    return _WITHOUT_WORDS.get(type(error).__name__, type(error).__name__)

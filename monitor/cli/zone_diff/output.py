@@ -57,10 +57,8 @@ def _left_out(found: ZoneComparison, shown: int) -> list[str]:
     if found.partly:
         told.append("not read: some records of the parts that differ, there were too many")
     counts = f"{plural(len(found.difference.removed), 'record')} only at {found.before.server}"
-    least = "" if found.complete else "at least "
-    told.append(
-        f"{show(found.zone)}: {least}{counts}, {least}{len(found.difference.added)} only at {found.after.server}"
-    )
+    read = "" if found.complete else "of what was read, "
+    told.append(f"{show(found.zone)}: {read}{counts}, {len(found.difference.added)} only at {found.after.server}")
     return told
 
 

@@ -75,7 +75,9 @@ def _entry(text: str, config: Config) -> ServerEntry:
     except InvalidValue as error:
         if name or not _is_name(text):
             raise Failure(f"{error.text}{f' ({error.hint})' if error.hint else ''}", 2) from None
-        hint = near(lower, config.servers) or known(config.servers) if config.servers else "write its address"
+        if not config.servers:
+            raise Failure(f"{quoted(text)} is not an address, and without -c servers have no names", 2) from None
+        hint = near(lower, config.servers) or known(config.servers)
         raise Failure(f"there is no server {quoted(text)} in the configuration ({hint})", 2) from None
     return ServerEntry(name or str(found), (found,))
 

@@ -19,7 +19,7 @@ CONFIG = '[servers.ns1]\naddresses = ["192.0.2.1"]\n[[zones]]\nname = "example.n
         ((ZONE, "192.0.2.1"), "Missing argument 'SERVER'"),
         ((ZONE, "192.0.2.1", "192.0.2.1:53"), "192.0.2.1 and 192.0.2.1:53 are the same server: name two"),
         ((ZONE, "192.0.2.1", "192.0.2.300"), '"192.0.2.300" is not an IP address (write for example "192.0.2.1"'),
-        ((ZONE, "192.0.2.1", "ns2"), 'there is no server "ns2" in the configuration (write its address)'),
+        ((ZONE, "192.0.2.1", "ns2"), '"ns2" is not an address, and without -c servers have no names'),
         ((ZONE, "ns2=192.0.2.1", "ns3=x"), '"x" is not an IP address'),
         ((ZONE, "ns=192.0.2.1", "ns=192.0.2.2"), '"ns" is the name of both servers: name them differently'),
         ((ZONE, "a=192.0.2.1", "b=192.0.2.1:53"), "a and b are the same server: name two"),

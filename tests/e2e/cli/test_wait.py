@@ -114,7 +114,7 @@ async def test_several_good_looks_in_a_row_are_so_many_looks() -> None:
     rows = re.findall(r"\d of 3 looks", said.err)
     assert rows == ["1 of 3 looks", "1 of 3 looks", "2 of 3 looks", "3 of 3 looks"]
     older = f"serves {SERIAL - 1}, older than {SERIAL}"
-    assert f"{older} (of 2 machines there, NSID ams {older})" in said.err
+    assert f"{older} (of 2 machines there, this is NSID ams)" in said.err
 
 
 # --- a change that comes while it waits ---

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -78,6 +80,11 @@ def said(body: str | bytes, status: str = "200 OK", more: str = "") -> Answer:
     return answer
 
 
+async def broken_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
@@ -91,6 +98,7 @@ def said(body: str | bytes, status: str = "200 OK", more: str = "") -> Answer:
         (said("[]", "500 \x1b[2J"), "it cannot be asked|it answers with status 500$"),
         (said("[]", more="Content-Encoding: gzip\r\n"), "it compresses its answer, though that was not asked for"),
         (said("[]", "nonsense"), "it cannot be asked"),
+        (broken_off, "^it cannot be asked: the connection broke$"),
     ],
 )
 async def test_what_is_no_list_is_not_believed(answer: Answer, told: str) -> None:

@@ -256,7 +256,7 @@ def test_machines_behind_one_address_and_looks_in_a_row_are_told() -> None:
     )
     progress = after(progress, ("ns2", Look(False, "serves 9, older than 10", 9, ("ams",))))
     assert state_text(progress, one_of(progress, "ns2")) == (
-        "ns2 (192.0.2.2) serves 9, older than 10 (of 2 machines there, NSID ams serves 9, older than 10)"
+        "ns2 (192.0.2.2) serves 9, older than 10 (of 2 machines there, this is NSID ams)"
     )
 
 

@@ -11,7 +11,6 @@ from checks.registry import CHECKS
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from monitor.cli.zone_check.target import CheckTarget
 from monitor.state.ports import StoreError
-from monitor.store.reader import open_reader
 
 STALE = 3
 """Cadences after which a service that has not looked again does not run, and its memory is old."""
@@ -41,6 +40,8 @@ async def read_service_memory(what: CheckTarget, at: datetime) -> ServiceMemory:
     try:
         if not what.database.exists():
             return ServiceMemory(nothing)
+        from monitor.store.reader import open_reader  # it takes a quarter of the start, and many have no service
+
         reader = await open_reader(what.database)
         try:
             zone_state = await reader.zone_state(what.zone)

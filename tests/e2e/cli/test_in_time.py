@@ -6,6 +6,7 @@ The kind: a question without an answer, be it to a server or to the resolver, ov
 import socket
 import time
 from collections.abc import AsyncIterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,18 @@ def config(pair: Pair, tmp_path: Path) -> Path:
     begin = text.index("[probe]")
     path.write_text(f"{text[:begin]}[probe]\n{PATIENCE}\n{text[text.index('[', begin + 1) :]}")
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded() -> None:
+    """The time of these tests is what the command waits, not what a slow machine takes to load it."""
+    for module in (
+        "monitor.cli.nagios",
+        "monitor.cli.zone_check.check_zone",
+        "monitor.config.load",
+        "monitor.store.reader",
+    ):
+        import_module(module)
 
 
 async def within(seconds: float, *arguments: object) -> Said:

@@ -46,7 +46,7 @@ class Monitor:
         return clock.now() + timedelta(seconds=self.ahead)
 
     async def look(self) -> set[str]:
-        """The codes of one look by every check."""
+        """The codes of one look by every check that is for the zone."""
         zone: Zone = (await resolve(self.config, None, self.now())).zones.at(0)
         prober = DnsClient(self.config.probe, self.config.keys, self.now)
         try:
@@ -54,6 +54,7 @@ class Monitor:
                 *(
                     poll_zone(check, zone, prober, self.config.cadence[check.name], self.now)
                     for check in self.config.checks.values()
+                    if check.applies(zone)
                 )
             )
         finally:

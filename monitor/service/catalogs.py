@@ -191,7 +191,9 @@ class Catalogs:
     async def _refresh(self, catalog: Catalog) -> bool:
         """Whether its members are others now."""
         source = catalog_source(catalog)
-        one = self._followed[source]
+        one = self._followed.get(source)
+        if one is None:  # a reload has taken it out of the configuration since it was due
+            return False
         before, was, removed, at = one.trouble, one.members, one.removed, self._now().timestamp()
         one.due = monotonic() + catalog.refresh.total_seconds()
         try:

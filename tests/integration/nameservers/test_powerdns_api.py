@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import timedelta
 
 import pytest
@@ -56,13 +56,9 @@ async def answering(answer: Answer) -> AsyncIterator[str]:
     """Something that listens for HTTP, and answers as it likes."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with closing(writer), suppress(ConnectionError, asyncio.IncompleteReadError):  # who asked may go
             await reader.readuntil(b"\r\n\r\n")
             await answer(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # who asked has gone
-        finally:
-            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:

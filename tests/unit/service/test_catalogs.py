@@ -253,6 +253,23 @@ async def test_it_is_followed_and_those_who_watch_hear_when_members_change_and_o
     assert list(desk.kept) == [SOURCE]
 
 
+async def test_one_that_a_reload_takes_out_when_it_is_due_does_not_end_the_following_of_the_others(desk: Desk) -> None:
+    desk.gives[NS1] = version(1, "a.")
+    other = replace(CATALOG, zone="other.example.")
+    desk.config = replace(desk.config, catalogs=(other, CATALOG))
+    desk.use()
+    task = asyncio.create_task(desk.catalogs.follow(lambda: asyncio.sleep(0), desk.keep))
+    await asyncio.sleep(0)  # both are due, and neither is asked yet
+    desk.config = replace(desk.config, catalogs=(CATALOG,))
+    desk.use()
+    async with asyncio.timeout(20):
+        while len(desk.asked) < 3 and not task.done():
+            await asyncio.sleep(0)
+    assert not task.done()
+    desk.catalogs.stop()
+    await task
+
+
 @asynccontextmanager
 async def following(desk: Desk, changed: object) -> AsyncIterator[None]:
     task = asyncio.create_task(desk.catalogs.follow(changed, desk.keep))  # type: ignore[arg-type]

@@ -170,6 +170,15 @@ def all_well(status: Status, zones: Collection[str] = ()) -> bool:
     return not named and all(status.zones[name].health is Health.GOOD for name in zones)
 
 
+def all_checked(status: Status) -> bool:
+    """Whether there are zones, and each has a result of every check that asks anything of it."""
+    names = list(status.zones)
+    return bool(names) and all(
+        {check for check, cadence in zone.cadences if cadence} <= {each.check for each in zone.checks}
+        for zone in map(status.zones.__getitem__, names)
+    )
+
+
 async def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
     """Whether the condition came true within so many seconds; it is tried twenty times a second."""
     end = monotonic() + timeout
@@ -181,9 +190,12 @@ async def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
 
 
 async def ready(on: Environment) -> float:
-    """Seconds until every zone was seen to be well. Raises TimeoutError."""
+    """Seconds until each check has seen every zone, and all was well. Raises TimeoutError.
+
+    A zone is good as soon as soa-serial has found it so; what the records were before a fault is known later.
+    """
     start = monotonic()
-    if not await wait_until(lambda: len(on.service.status.zones) > 0 and all_well(on.service.status), TIMEOUT):
+    if not await wait_until(lambda: all_checked(on.service.status) and all_well(on.service.status), TIMEOUT):
         raise TimeoutError("the pair was not seen to be well")
     return monotonic() - start
 

@@ -27,6 +27,11 @@ NS_NAMES_SHARE = 0.5
 
 LATE = "no word in time"
 
+TRANSFER = "a zone transfer"
+
+_ORDER = ("UDP", "TCP", TRANSFER)
+"""Of what was cut, as it is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -126,15 +131,19 @@ def _waited(seen: Observation) -> bool:
 
 
 def unknown(asking: DeadlineProber, look: Iterable[ZonePoll], deadline: Deadline) -> tuple[str, ...]:
-    """What was cut, in sentences; nothing of which another check of this look knows all the same."""
+    """What was cut, in sentences; nothing of which another check of this look knows all the same.
+
+    Who was asked and said nothing comes first, over UDP, TCP, then zone transfers: of many the first alone are shown.
+    """
     known = {_thing(seen.query) for poll in look for seen in poll.seen if seen.outcome is not Outcome.UNASKED}
     open_: dict[tuple[str, Address, str], bool] = {}
     for query in asking.cut:
         if _thing(query) not in known:
-            what = "a zone transfer" if query.qtype == "AXFR" else query.transport.upper()
+            what = TRANSFER if query.qtype == "AXFR" else query.transport.upper()
             thing = (query.server, query.address, what)
             open_[thing] = open_.get(thing, False) or query not in asking.unasked
-    return tuple(_open(*thing, deadline, asked=asked) for thing, asked in open_.items())
+    order = sorted(open_.items(), key=lambda one: (not one[1], _ORDER.index(one[0][2]), one[0][0], str(one[0][1])))
+    return tuple(_open(*thing, deadline, asked=asked) for thing, asked in order)
 
 
 def _open(server: str, address: Address, what: str, deadline: Deadline, *, asked: bool) -> str:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from checks.base import StandingQuestion
 from checks.common.content_finding import CONTENT_DIFFERS
 from checks.common.signed_rrsets import EXPIRED, moment
-from checks.common.text import enumerated, format_duration, format_time, plural, truncate
+from checks.common.text import enumerated, format_duration, format_time, plural, server_at, truncate
 from checks.common.transfer_rules import reaches, transfer_query
 from checks.common.transfers import transfer_rules, why_not_given
 from checks.common.zone_difference import ZoneDifference, zone_difference
@@ -191,7 +191,7 @@ def _expired(copy: _Copy, again: Observation | None, now: datetime) -> Finding |
     ago = f"{format_duration(now - over[0][0])} ago"
     ended = f"has ended, {ago}" if len(over) == 1 else f"has ended for each, of the first {ago}"
     text = (
-        f"{copy.server.name} ({copy.address}), in the whole zone: the last signature of {whose} {ended}{more}; "
+        f"{server_at(copy.server.name, copy.address)}, in the whole zone: the last signature of {whose} {ended}{more}; "
         f"by the clock of the monitor, {format_time(now)}"
     )
     return Finding(EXPIRED.code, text, copy.server.name, copy.address, SUBJECT)
@@ -234,8 +234,8 @@ def _unsure(copy: _Copy, reason: str) -> Inconclusive:
 
 def _text(copy: _Copy, reference: _Copy, difference: ZoneDifference, *, partly: bool) -> str:
     """ "ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, and has 1 record less and 1 more: - www… A …"."""
-    who = f"{copy.server.name} ({copy.address}) is on serial {copy.serial} as {reference.server.name}"
-    head = f"{who} ({reference.address}) is, with other records"
+    who = f"{server_at(copy.server.name, copy.address)} is on serial {copy.serial} as"
+    head = f"{who} {server_at(reference.server.name, reference.address)} is, with other records"
     lines = [*(f"- {line}" for line in difference.removed)][: MAX_SHOWN // 2]
     lines += [*(f"+ {line}" for line in difference.added)][: MAX_SHOWN - len(lines)]
     if partly or not lines:

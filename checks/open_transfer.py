@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common.open_transfers import FAILURE, OPEN, is_given, is_withheld, why_unasked
+from checks.common.text import server_at
 from checks.model import (
     Address,
     Finding,
@@ -77,8 +78,8 @@ def _address(server: Server, address: Address, axfr: Observation | None) -> Find
         return Inconclusive(server.name, address, reason=why_unasked(axfr))
     if is_given(axfr):
         text = (
-            f"{server.name} ({address}) gives the zone away without a key, as asked from this monitor's address, "
-            "and no rule says that it may"
+            f"{server_at(server.name, address)} gives the zone away without a key, as asked from this monitor's "
+            "address, and no rule says that it may"
         )
         return Finding(OPEN.code, text, server.name, address)
     return None if is_withheld(axfr) else Inconclusive(server.name, address, reason=FAILURE[axfr.transfer])

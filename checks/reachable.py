@@ -8,6 +8,7 @@ from typing import ClassVar
 from checks.base import StandingQuestion
 from checks.common import response_faults
 from checks.common.response_faults import fault
+from checks.common.text import server_at
 from checks.model import (
     MANGLED,
     NO_ANSWER,
@@ -138,7 +139,7 @@ class Reachable:
                 yield Inconclusive(server.name, address, reason="the monitor could not ask")
                 continue
             for code, text in _faults(look, primary=server.name == zone.primary):
-                yield Finding(code, f"{server.name} ({address}) {text}", server.name, address)
+                yield Finding(code, f"{server_at(server.name, address)} {text}", server.name, address)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from checks.common.rrset_compare import (
     record_queries,
     reference_copies,
 )
-from checks.common.text import enumerated, holders, truncate
+from checks.common.text import enumerated, holders, server_at, truncate
 from checks.common.unbumped import UNBUMPED, find_edit, remember, words_of
 from checks.model import (
     CheckInconclusive,
@@ -231,7 +231,7 @@ def _expected(
             yield Inconclusive(copy.server.name, copy.address, str(record), MACHINES)
         elif (copy.server.name, copy.address) in settled or late(zone, zone_state, copy, poll.at):
             expected = enumerated(map(truncate, expect), most=4) if expect else "nothing"
-            text = f"{copy.server.name} ({copy.address}) has {content} for {record}, expected is {expected}"
+            text = f"{server_at(copy.server.name, copy.address)} has {content} for {record}, expected is {expected}"
             yield Finding(UNEXPECTED.code, text, copy.server.name, copy.address, str(record))
         else:
             yield Inconclusive(copy.server.name, copy.address, str(record), PROPAGATING)
@@ -247,5 +247,5 @@ def _ttls(zone: Zone, zone_state: ZoneState, every: list[AddressCopy], record: W
             if own.same == mine.same and own.ttl != mine.ttl and own.tied and mine.tied:
                 usual = [(c.server.name, c.address) for c in peers if c.contents[record].ttl == mine.ttl]
                 theirs = f"{holders(usual, copy.server.name)} one of {mine.ttl}"
-                text = f"{copy.server.name} ({copy.address}) has a TTL of {own.ttl} for {record}, {theirs}"
+                text = f"{server_at(copy.server.name, copy.address)} has a TTL of {own.ttl} for {record}, {theirs}"
                 yield Finding(TTL_DIFFERS.code, text, copy.server.name, copy.address, str(record))

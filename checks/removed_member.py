@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common.response_faults import NOT_SERVED, fault
+from checks.common.text import server_at
 from checks.model import Finding, Inconclusive, Observation, Outcome, Query, Transport, Zone, ZonePoll
 from checks.model.finding_type import FindingType, Severity
 from checks.zone_state.model import ZoneState
@@ -59,7 +60,7 @@ class RemovedMember:
             found = fault(answer, primary=False)
             if found is None and answer.soa is not None:
                 text = (
-                    f"{server.name} ({address}) serves the zone with serial {answer.soa.serial}, "
+                    f"{server_at(server.name, address)} serves the zone with serial {answer.soa.serial}, "
                     f"and it is no member of catalog {zone.catalog} any more"
                 )
                 yield Finding(REMOVED.code, text, server.name, address)

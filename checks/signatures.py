@@ -10,7 +10,7 @@ from checks.common.agreement import Likeness, is_plain
 from checks.common.multi_signer import KEY_MISSING, PARENT_KEY_MISSING, others_keys, parents_keys
 from checks.common.rrset_compare import AddressCopy, Difference, copies, differences, record_queries
 from checks.common.signed_rrsets import APEX_TYPES, EXPIRED, Place, SignedRRset, Span, is_signed, older, signed_rrsets
-from checks.common.text import enumerated, format_duration, format_time
+from checks.common.text import enumerated, format_duration, format_time, server_at
 from checks.model import Finding, Inconclusive, Observation, Query, SignatureEnd, WantedRecord, Zone, ZonePoll
 from checks.model.finding_type import SIGNATURES, FindingType, Severity
 from checks.zone_state.model import ZoneState
@@ -142,7 +142,7 @@ class Signatures:
         self, zone: Zone, poll: ZonePoll, copy: AddressCopy, mine: tuple[SignedRRset, ...]
     ) -> Iterator[Finding | SignatureEnd]:
         """The first of each that ends is told; with the others that have the same."""
-        where = f"{copy.server.name} ({copy.address})"
+        where = server_at(copy.server.name, copy.address)
         spans = sorted(
             ((one.what, span) for one in mine if (span := one.last(poll.at)) is not None),
             key=lambda each: each[1].expiration,
@@ -190,7 +190,7 @@ def _wanted(zone: Zone) -> tuple[WantedRecord, ...]:
 
 def _verified(poll: ZonePoll, copy: AddressCopy, mine: tuple[SignedRRset, ...]) -> Iterator[Finding | Inconclusive]:
     """Whether signatures were made by the keys that the same address gives, and have begun."""
-    where = f"{copy.server.name} ({copy.address})"
+    where = server_at(copy.server.name, copy.address)
     early = [one for one in mine if one.early(poll.at) is not None]
     bad = [one for one in mine if one.failure]
     if bad:
@@ -223,7 +223,7 @@ def _missing(
     without = [one.what for one in mine if one.what in APEX_TYPES and not one.signatures]
     if not without or copy.serial is None:
         return
-    where, own = f"{copy.server.name} ({copy.address})", any(one.signatures for one in mine)
+    where, own = server_at(copy.server.name, copy.address), any(one.signatures for one in mine)
     if copy.server.name == zone.primary or copy.server.hidden:
         return
     if any(one.without_edns for one in mine):
@@ -262,8 +262,8 @@ def _older(
             if found:
                 what, (mine, theirs) = next(iter(found.items()))
                 text = (
-                    f"{copy.server.name} ({copy.address}) has serial {serial} like others, but older signatures of "
-                    f"{enumerated(found, most=4)}: that of {what} by key {mine.key_tag} ends "
+                    f"{server_at(copy.server.name, copy.address)} has serial {serial} like others, but older "
+                    f"signatures of {enumerated(found, most=4)}: that of {what} by key {mine.key_tag} ends "
                     f"{format_time(mine.expiration)}, another's {format_time(theirs.expiration)}"
                 )
                 yield _finding(DIFFER, copy, text)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.text import enumerated, truncate
+from checks.common.text import enumerated, server_at, truncate
 from checks.model import Finding, Inconclusive, Observation, Query, Soa, Zone, ZonePoll
 from checks.model.finding_type import FindingType, Severity
 from checks.zone_state.model import ZoneState
@@ -67,7 +67,7 @@ class SoaFields:
             for seen in peers:
                 if seen.soa is not None and (other := _differences(seen.soa, usual)):
                     differs = enumerated(other, most=6)
-                    text = f"{seen.server} ({seen.address}) has serial {serial} like others, but {differs}"
+                    text = f"{server_at(seen.server, seen.address)} has serial {serial} like others, but {differs}"
                     yield Finding(DIFFER.code, text, seen.server, seen.address)
 
 

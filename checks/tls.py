@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common.response_faults import fault
-from checks.common.text import format_duration
+from checks.common.text import format_duration, server_at
 from checks.model import (
     Address,
     Finding,
@@ -95,7 +95,7 @@ class OverTls:
         if tls is None or tcp is None or tls.outcome is Outcome.UNASKED:
             reason = tls.detail if tls is not None else "the monitor could not ask"
             return Inconclusive(server.name, address, reason=reason)
-        who = f"{server.name} ({address})"
+        who = server_at(server.name, address)
         if said := self._certificate(who, now, tls):
             return Finding(said[0].code, said[1], server.name, address)
         if tls.outcome is Outcome.ANSWERED:

@@ -10,7 +10,7 @@ from checks.base import StandingQuestion
 from checks.common.open_transfers import FAILURE, OPEN, PERMISSION, is_given, is_withheld, why_unasked
 from checks.common.response_faults import fault
 from checks.common.serial import newer
-from checks.common.text import format_duration, plural
+from checks.common.text import format_duration, plural, server_at
 from checks.common.transfer_rules import matrix, transfer_query
 from checks.model import (
     Address,
@@ -141,7 +141,7 @@ def _row(
         result = TransferResult.TLS
     if axfr is None or result is None or soa is None:
         return Inconclusive(server.name, address, subject(rule), why_unasked(axfr))
-    who = f"{server.name} ({address})"
+    who = server_at(server.name, address)
     if rule.expect is Expectation.REFUSED and is_given(axfr):
         text = f"{who} gives the zone away to anyone with {_with(rule)}"
         return Finding(OPEN.code, text, server.name, address, subject(rule))

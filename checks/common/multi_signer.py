@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from checks.common.dnssec import Key, Tries, Verdict, Verifier, algorithm_name, are_cut, zone_keys
 from checks.common.rrset_compare import MACHINES, AddressCopy, majority, named_group, reference_copies
 from checks.common.signed_rrsets import Place, SignedRRset
-from checks.common.text import enumerated
+from checks.common.text import enumerated, server_at
 from checks.model import Finding, Inconclusive, Signature, WantedRecord, Zone
 from checks.model.finding_type import SIGNATURES, FindingType, Severity
 from checks.model.wanted import is_named
@@ -84,7 +84,7 @@ def _lacking(
             unknown.append(f"nothing that {named_group(group)} signs can be verified")
     if missing:
         text = (
-            f"{copy.server.name} ({copy.address}) lacks DNSKEY records: {enumerated(missing, most=4)}. "
+            f"{server_at(copy.server.name, copy.address)} lacks DNSKEY records: {enumerated(missing, most=4)}. "
             "Who has the keys from here cannot validate that"
         )
         yield Finding(KEY_MISSING.code, text, copy.server.name, copy.address, OTHERS_KEYS)
@@ -135,8 +135,8 @@ def parents_keys(zone: Zone, zone_state: ZoneState, signing: Iterable[AddressCop
         for copy in offered if left_out else ():
             whose = f" of {enumerated(left_out)}" if len(groups) > 1 else ""
             text = (
-                f"{copy.server.name} ({copy.address}) offers {type_} records to the parent of which none is for a key "
-                f"that the DNSKEY records{whose} are signed with: whoever takes them breaks the chain"
+                f"{server_at(copy.server.name, copy.address)} offers {type_} records to the parent of which none is "
+                f"for a key that the DNSKEY records{whose} are signed with: whoever takes them breaks the chain"
             )
             yield Finding(PARENT_KEY_MISSING.code, text, copy.server.name, copy.address, f"{zone.name} {type_}")
 

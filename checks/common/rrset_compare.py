@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checks.common.serial import behind, newest
-from checks.common.text import enumerated, holders, truncate
+from checks.common.text import enumerated, holders, server_at, truncate
 from checks.model import Address, Inconclusive, Observation, Outcome, Query, Server, Shape, WantedRecord, Zone, ZonePoll
 from checks.model.wanted import is_named
 from checks.zone_state.model import SerialGroup, ZoneState
@@ -287,7 +287,7 @@ def _against(
         yield Inconclusive(copy.server.name, copy.address, str(wanted), MACHINES)
         return
     reference = peers[0].serial
-    text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}"
+    text = f"{server_at(copy.server.name, copy.address)} has {own} for {wanted}"
     usual = [(one.server.name, one.address) for one in peers if one.contents[wanted].same == mine.same]
     theirs = f"{holders(usual, copy.server.name)} {mine}"
     if copy.serial == reference:
@@ -326,7 +326,7 @@ def _across(
             why = PROPAGATING if fresh else MACHINES
             yield Inconclusive(copy.server.name, copy.address, str(wanted), why)
         else:
-            text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, {said} {first}"
+            text = f"{server_at(copy.server.name, copy.address)} has {own} for {wanted}, {said} {first}"
             yield Difference(copy, same_serial=False, text=text)
 
 

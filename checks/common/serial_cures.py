@@ -2,7 +2,7 @@
 
 from checks.common.serial import above, behind, path
 from checks.common.serial_styles import mixed
-from checks.common.text import enumerated
+from checks.common.text import enumerated, server_at
 from checks.model import Zone
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import AddressState, SerialGroup, ZoneState
@@ -65,7 +65,7 @@ def regressed(zone: Zone, serial_group: SerialGroup, zone_state: ZoneState) -> s
     """That the primary went back, from what, and who is ahead of it."""
     now, was = serial_group.reference, serial_group.regressed.serial if serial_group.regressed is not None else None
     ahead = [
-        f"{s.server} ({s.address})"
+        server_at(s.server, s.address)
         for s in zone_state.address_states
         if s.group == serial_group.group and s.serial is not None and now is not None and behind(now, s.serial) is None
     ]

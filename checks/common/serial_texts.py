@@ -1,6 +1,7 @@
 """What is said of an address by its serial."""
 
 from checks.common.serial import unordered
+from checks.common.text import server_at
 from checks.model import Finding, Zone
 from checks.zone_state.model import AddressState, SerialGroup
 
@@ -8,7 +9,10 @@ from checks.zone_state.model import AddressState, SerialGroup
 def address_finding(code: str, address_state: AddressState, text: str) -> Finding:
     """A finding about an address; the text goes on from its name."""
     return Finding(
-        code, f"{address_state.server} ({address_state.address}) {text}", address_state.server, address_state.address
+        code,
+        f"{server_at(address_state.server, address_state.address)} {text}",
+        address_state.server,
+        address_state.address,
     )
 
 

@@ -46,9 +46,14 @@ def enumerated(words: Iterable[object], most: int = 5) -> str:
     return f"{', '.join(all_[:-1])} and {all_[-1]}"
 
 
+def server_at(name: str, address: object) -> str:
+    """ "ns1 (192.0.2.53)"; the address alone where the server has no other name."""
+    return name if name == str(address) else f"{name} ({address})"
+
+
 def holders(places: Iterable[tuple[str, object]], besides: str, most: int = 3) -> str:
     """ "ns1 has", "ns1 and ns3 have": who serves at these places, and of the server ``besides`` at which address."""
-    names = dict.fromkeys(f"{name} ({address})" if name == besides else name for name, address in places)
+    names = dict.fromkeys(server_at(name, address) if name == besides else name for name, address in places)
     return f"{enumerated(names, most)} {'has' if len(names) == 1 else 'have'}"
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from checks.common.rrset_compare import AddressCopy, RRsetContent
-from checks.common.text import enumerated
+from checks.common.text import enumerated, server_at
 from checks.model import Family, Finding, Inconclusive, WantedRecord, Zone
 from checks.model.finding_type import RECORDS, FindingType, Severity
 from checks.model.remembered import MANY, LastLook, RememberedRecords, Varying
@@ -182,8 +182,8 @@ class Edit:
             changed = (f"{one} is {copy.contents[one]} (was {was[one]})" for one in self.records)
             rest = enumerated(dict.fromkeys(other.server.name for other in self.others))
             text = (
-                f"{copy.server.name} ({copy.address}) has other records than before on the same serial {copy.serial}: "
-                f"{enumerated(changed, most=4)}; no transfer brings that to {rest}"
+                f"{server_at(copy.server.name, copy.address)} has other records than before on the same serial "
+                f"{copy.serial}: {enumerated(changed, most=4)}; no transfer brings that to {rest}"
             )
             yield Finding(UNBUMPED.code, text, copy.server.name, copy.address)
 

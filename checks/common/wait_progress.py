@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from checks.common.arrival import Look, serial_text
 from checks.common.serial import newest
-from checks.common.text import enumerated
+from checks.common.text import enumerated, server_at
 from checks.model import Address, Zone
 from checks.model.awaited import Awaited
 from checks.zone_state.connectivity import ServerAddress
@@ -54,7 +54,7 @@ class AddressProgress:
     """Those of its machines that are known by NSID, the last to answer last."""
 
     def __str__(self) -> str:
-        return f"{self.server} ({self.address})"
+        return server_at(self.server, self.address)
 
     def after(self, look: Look, at: float, *, same_version: bool) -> "AddressProgress":
         """The same address after one more look."""

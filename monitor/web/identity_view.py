@@ -6,7 +6,7 @@ from datetime import datetime
 
 from checks.common.lateness import nsid_text
 from checks.common.serial import newer
-from checks.common.text import format_duration
+from checks.common.text import format_duration, server_at
 from checks.zone_state.model import IdentityState
 from monitor.state.level import Level
 from monitor.state.status import AddressStatus
@@ -51,5 +51,5 @@ def _seen(one: IdentityState, now: datetime) -> str:
 def identity_lines(addresses: Iterable[AddressStatus], now: datetime) -> Iterator[str]:
     """The same for a terminal."""
     for row in identity_rows(addresses, now):
-        place = f"{row.address.server} ({row.address.address})"
+        place = server_at(row.address.server, row.address.address)
         yield f"behind {place}: {row.machine} serves {row.serial}, {row.word.lower()}; answered last {row.seen}"

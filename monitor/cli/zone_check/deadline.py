@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from checks.common.text import server_at
 from checks.model import Address, Family, Observation, Outcome, Query, ZonePoll
 from monitor.clock import now
 from monitor.config.model import Config
@@ -147,7 +148,7 @@ def unknown(asking: DeadlineProber, look: Iterable[ZonePoll], deadline: Deadline
 
 
 def _open(server: str, address: Address, what: str, deadline: Deadline, *, asked: bool) -> str:
-    who = f"{server} ({address})"
+    who = server_at(server, address)
     if not asked:
         return (
             f"{who} was not asked over {what}: the {deadline.seconds:g} s were over"
@@ -167,7 +168,7 @@ def unasked(look: Iterable[ZonePoll], offline: Collection[Family]) -> tuple[str,
         for seen in poll.seen
         if seen.outcome is Outcome.UNASKED and seen.detail != LATE and seen.address.family not in offline
     }
-    return tuple(f"{server} ({address}) could not be asked: {why}" for (server, address), why in whys.items())
+    return tuple(f"{server_at(server, address)} could not be asked: {why}" for (server, address), why in whys.items())
 
 
 def _thing(query: Query) -> tuple[str, Address, str, str, str]:

@@ -9,7 +9,7 @@ from checks import ns_set, records, signatures
 from checks.common.lateness import LATE, identity_text, late_machines, nsid_text
 from checks.common.rrset_compare import PROPAGATING
 from checks.common.serial import behind, newer
-from checks.common.text import format_duration
+from checks.common.text import format_duration, server_at
 from checks.model import Address, CheckResult, Finding, Zone, ZonePoll
 from checks.ns_set import NsSet
 from checks.records import Records
@@ -51,7 +51,7 @@ def in_motion(
                 and unsure.address is not None
                 and (unsure.server, unsure.address) not in moving
             ):
-                text = f"{unsure.server} ({unsure.address}) has something else for {unsure.subject} than others"
+                text = f"{server_at(unsure.server, unsure.address)} has something else for {unsure.subject} than others"
                 code = _DIFFERS.get(result.check, records.RECORDS_DIFFER.code)
                 yield Finding(code, f"{text}; {_allowed(zone)}", unsure.server, unsure.address, unsure.subject or "")
 
@@ -64,7 +64,7 @@ def _of(
     now: datetime,
     memory: str,
 ) -> Iterator[Finding]:
-    where = f"{address_state.server} ({address_state.address})"
+    where = server_at(address_state.server, address_state.address)
     if address_state.doubt is not None:
         serial, reference = address_state.doubt.serial, serial_group.reference
         text = f"{where} serves {serial} where {reference} was expected; one more look would tell"
@@ -112,7 +112,7 @@ def other_machines(zone: Zone, looks: Sequence[Sequence[ZonePoll]]) -> Iterator[
             if was is None or was.serial is None or now.serial is None or not newer(now.serial, was.serial):
                 continue
             if None not in (was.nsid, now.nsid) and was.nsid != now.nsid:
-                who = f"{server} ({address}) has several machines behind it, and the one with NSID"
+                who = f"{server_at(server, address)} has several machines behind it, and the one with NSID"
                 serves = f"{nsid_text(was.nsid or '')} served {was.serial} where the next served {now.serial}"
                 yield Finding(LATE.code, f"{who} {serves}; one more look would tell", server, address)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from checks.common.open_transfers import is_given
-from checks.common.text import enumerated, instant, one_line, plural
+from checks.common.text import enumerated, instant, one_line, plural, server_at
 from checks.model import Server
 from monitor.cli.zone_import.conclusions import Primary, find_primary, hidden, of_address, of_transfer, unwatched
 from monitor.cli.zone_import.order import ImportedList, ImportOrder
@@ -101,7 +101,7 @@ def _zone(seen: ZoneAnswers, order: ImportOrder, survey: Survey) -> list[str]:
 def _answers(seen: ZoneAnswers) -> Iterator[str]:
     """What each address said."""
     for one in seen.answers:
-        where = str(one.address) if one.server == str(one.address) else f"{one.server} ({one.address})"
+        where = server_at(one.server, one.address)
         transfer = f"; {of_transfer(one)}" if one.serial is not None else ""
         yield from _comment(f"{where}: {of_address(one)}{transfer}")
     for server in seen.zone.servers:

@@ -85,7 +85,8 @@ class CatalogClient:
             wire, None if outline.tsig is None else wire_format.record(wire, outline.tsig)
         )
         if fault and not (answer.error and fault.error in ("", "UNSIGNED")):
-            raise CatalogUnread(f"asked for its SOA over TCP: {fault.error} {bounded(fault.text)}".strip())
+            why = bounded(fault.text) if fault.error in fault.text else f"{fault.error}: {bounded(fault.text)}"
+            raise CatalogUnread(f"asked for its SOA over TCP: {why}")
         if answer.error or answer.soa is None:
             raise CatalogUnread(f"asked for its SOA over TCP: {answer.rcode}{'' if answer.error else ' without one'}")
         return answer.soa

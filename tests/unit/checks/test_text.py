@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from checks.common.text import enumerated, format_duration, format_time, holders, instant, plural, truncate
+from checks.common.text import enumerated, format_duration, format_time, holders, instant, plural, server_at, truncate
 from checks.common.versions import newer_than, version_line
+from checks.model import Address
 from checks.zone_state.model import Version
 from tests.support.observations import MINUTE, NOON
 
@@ -79,3 +80,16 @@ def test_line_orders_by_distance_across_the_wrap_and_drops_the_withdrawn() -> No
 )
 def test_who_has_it(places: list[tuple[str, object]], words: str) -> None:
     assert holders(places, "ns2") == words
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "text"),
+    [
+        ("ns1", Address("192.0.2.53"), "ns1 (192.0.2.53)"),
+        ("ns1", Address("2001:db8::53", 5300), "ns1 ([2001:db8::53]:5300)"),
+        ("192.0.2.53", Address("192.0.2.53"), "192.0.2.53"),
+        ("127.0.0.1:5300", Address("127.0.0.1", 5300), "127.0.0.1:5300"),
+    ],
+)
+def test_a_server_without_a_name_is_not_named_twice(name: str, address: Address, text: str) -> None:
+    assert server_at(name, address) == text

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from re import Pattern
 from types import MappingProxyType
 
-from monitor.config.server_files.named_conf import SERVED_TYPES
+from monitor.config.server_files.named_conf import OTHER_TYPES, SERVED_TYPES
 
 PROGRAMS = "named-checkconf -l, knotc zone-status, nsd-control zonestatus"
 
@@ -38,8 +38,7 @@ LISTINGS: Mapping[str, Listing] = MappingProxyType(
         "bind": Listing(
             "named-checkconf -l",
             re.compile(
-                r"(?P<name>\S+) (?P<rclass>IN|CH|HS) \S.* (?P<kind>primary|master|secondary|slave|mirror|hint|stub|"
-                r"static-stub|forward|redirect|delegation-only)",
+                rf"(?P<name>\S+) (?P<rclass>IN|CH|HS) \S.* (?P<kind>{'|'.join(sorted(SERVED_TYPES | OTHER_TYPES))})",
                 re.IGNORECASE,  # classes and types are printed as they are written
             ),
             re.compile(r"\s*(#.*)?|\S+ (?i:IN|CH|HS) \S.* in-view \S.*"),  # the view that it is in lists it

@@ -4,57 +4,66 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from checks.model import Server
-from monitor.clock import Now
+from monitor.clock import Now, now
 from monitor.config.model import Config
 from monitor.config.zone_sources import SourceTrouble
-from monitor.service.catalogs import Catalogs
-from monitor.service.polled_lists import PolledLists
-from monitor.service.zone_sources import ZoneSources
+from monitor.probe.client.catalog import CatalogClient
+from monitor.service.catalogs import CATALOG, CatalogSource
+from monitor.service.followed_source import FollowedSource
+from monitor.service.follower import Follower, Keep
+from monitor.service.polled_lists import POWERDNS, ListSource
+from monitor.service.zone_sources import LIST, ZoneSources
 
-Keep = Callable[[str, str], Awaitable[None]]
-"""Has the store keep something of a source: its name, and what is kept."""
+Servers = Callable[[], Mapping[str, Server]]
+"""The servers of the configuration, by name."""
 
 
 class SourcedZones:
     """Lists in files, which are read with the configuration; catalogs and lists that are asked for while the service
-    runs. ``kept`` is what the store kept of sources, ``servers`` gives the servers of the configuration by name.
+    runs. ``kept`` is what the store kept of sources.
     """
 
-    def __init__(self, kept: Mapping[str, str], now: Now, servers: Callable[[], Mapping[str, Server]]) -> None:
-        self._files = ZoneSources(kept)
-        self._catalogs = Catalogs(kept, now, servers)
-        self._polled = PolledLists(kept)
+    def __init__(self, kept: Mapping[str, str], now: Now, servers: Servers) -> None:
+        self._now, self._servers = now, servers
+        self._files = ZoneSources({name: body for name, body in kept.items() if name.startswith(LIST)})
+        asked = {name: body for name, body in kept.items() if name.startswith((CATALOG, POWERDNS))}
+        self._follower = Follower(asked, now)
+        self._config = Config()
 
     @property
     def troubles(self) -> tuple[SourceTrouble, ...]:
-        return (*self._files.troubles, *self._catalogs.troubles, *self._polled.troubles)
+        return (*self._files.troubles, *self._follower.troubles)
 
     async def use(self, config: Config, running: Config | None) -> Config:
         """Take the sources of this configuration from now on. What is to be watched by it."""
-        guarded = await asyncio.to_thread(self._files.guard, config, running)
-        self._catalogs.use(guarded)
-        self._polled.use(guarded)
+        self._config = await asyncio.to_thread(self._files.guard, config, running)
+        self._follower.use(followed_sources(self._config, self._now, self._servers))
         return await self.watched()
 
     async def watched(self) -> Config:
         """The configuration with the zones of all sources as they are known now."""
-        return await asyncio.to_thread(lambda: self._polled.with_zones(self._catalogs.with_members()))
+        return await asyncio.to_thread(self._follower.with_zones, self._config)
 
     async def keep(self, keep: Keep) -> None:
         """Have the store keep what has changed."""
         await self._files.keep(keep)
-        await self._catalogs.keep(keep)
-        await self._polled.keep(keep)
+        await self._follower.keep(keep)
 
     async def follow(self, changed: Callable[[], Awaitable[None]], keep: Keep) -> None:
         """Ask those that are to be asked when it is time, until ``stop``; ``changed`` is called when zones have come or
         gone.
         """
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._catalogs.follow(changed, keep))
-            group.create_task(self._polled.follow(changed, keep))
+        await self._follower.follow(changed, keep)
 
     def stop(self) -> None:
         """Break off what is being asked."""
-        self._catalogs.stop()
-        self._polled.stop()
+        self._follower.stop()
+
+
+def followed_sources(config: Config, now: Now = now, servers: Servers = dict) -> tuple[FollowedSource, ...]:
+    """The sources of the configuration that are asked for while the service runs; the first has a zone."""
+    client = CatalogClient(config.probe, config.keys, now)
+    return (
+        *(CatalogSource(catalog, client, servers) for catalog in config.catalogs),
+        *(ListSource(each) for each in config.polled_lists),
+    )

@@ -19,7 +19,7 @@ class ZoneSources:
     """``kept`` is what the store kept of sources: of a list the names in it, one in each line."""
 
     def __init__(self, kept: Mapping[str, str]) -> None:
-        self._stored = {source: body for source, body in kept.items() if source.startswith(LIST)}
+        self._stored = dict(kept)
         self._named = {source: frozenset(body.split("\n")) for source, body in self._stored.items() if body}
         self.troubles: tuple[SourceTrouble, ...] = ()
 

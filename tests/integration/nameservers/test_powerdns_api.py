@@ -12,10 +12,12 @@ from datetime import timedelta
 import pytest
 
 from alerting.model import Secret
+from monitor.clock import now
 from monitor.config.model import Config, PolledList, ZoneEntry
 from monitor.service import powerdns_api
-from monitor.service.polled_lists import PolledLists
+from monitor.service.follower import Follower
 from monitor.service.powerdns_api import ListUnread, listed_zones
+from monitor.service.sourced_zones import followed_sources
 from tests.support.powerdns_api import API_KEY, PowerDnsApi
 from tests.support.powerdns_api import powerdns_api as running_api
 
@@ -172,25 +174,25 @@ class Desk:
 
     def __init__(self, url: str, kept: dict[str, str] | None = None, max_shrink: float = 0.2) -> None:
         self.kept: dict[str, str] = kept if kept is not None else {}
-        self.lists = PolledLists(self.kept)
+        self.follower = Follower(self.kept, now)
         self.config = Config(polled_lists=(PolledList(url, KEY, HOUR, max_shrink, ZoneEntry("", ("ns1",))),))
-        self.lists.use(self.config)
+        self.follower.use(followed_sources(self.config))
 
     async def look(self) -> set[str]:
         """What is watched when all lists have been asked once."""
-        await asyncio.gather(*(self.lists._refresh(each) for each in self.config.polled_lists))
-        await self.lists.keep(self._keep)
+        await asyncio.gather(*(self.follower._refresh(each.name) for each in followed_sources(self.config)))
+        await self.follower.keep(self._keep)
         return self.watched
 
     @property
     def watched(self) -> set[str]:
-        zones = self.lists.with_zones(self.config).zones
+        zones = self.follower.with_zones(self.config).zones
         assert all(entry.servers == ("ns1",) for entry in zones.values())
         return set(zones)
 
     @property
     def said(self) -> list[tuple[str, str]]:
-        return [(one.code, one.text) for one in self.lists.troubles]
+        return [(one.code, one.text) for one in self.follower.troubles]
 
     async def _keep(self, source: str, body: str) -> None:
         self.kept[source] = body
@@ -242,22 +244,22 @@ async def test_a_server_that_is_empty_all_at_once(api: PowerDnsApi) -> None:
 async def test_a_list_that_left_the_configuration_is_forgotten(api: PowerDnsApi) -> None:
     desk = Desk(api.url)
     assert len(await desk.look()) == 4
-    desk.lists.use(Config())
-    await desk.lists.keep(desk._keep)
+    desk.follower.use(())
+    await desk.follower.keep(desk._keep)
     assert desk.kept == {f"powerdns {api.url}": ""}
-    assert desk.lists.with_zones(Config()) == Config()
+    assert desk.follower.with_zones(Config()) == Config()
 
 
 async def test_it_is_asked_again_and_again_until_it_is_stopped(api: PowerDnsApi) -> None:
     desk = Desk(api.url)
     desk.config = Config(polled_lists=(PolledList(api.url, KEY, timedelta(seconds=0.05), 1, ZoneEntry("", ("ns1",))),))
-    desk.lists.use(desk.config)
+    desk.follower.use(followed_sources(desk.config))
     changes = asyncio.Queue[set[str]]()
 
     async def changed() -> None:
         changes.put_nowait(desk.watched)
 
-    following = asyncio.create_task(desk.lists.follow(changed, desk._keep))
+    following = asyncio.create_task(desk.follower.follow(changed, desk._keep))
     try:
         assert len(await asyncio.wait_for(changes.get(), 20)) == 4
         await asyncio.to_thread(api.add, "more.test.")
@@ -265,7 +267,7 @@ async def test_it_is_asked_again_and_again_until_it_is_stopped(api: PowerDnsApi)
         await asyncio.to_thread(api.remove, "more.test.")
         assert "more.test." not in await asyncio.wait_for(changes.get(), 20)
     finally:
-        desk.lists.stop()
+        desk.follower.stop()
         await asyncio.wait_for(following, 20)
 
 
@@ -278,9 +280,9 @@ async def test_a_stop_breaks_off_what_is_being_asked() -> None:
 
     async with answering(silent) as url:
         desk = Desk(url)
-        following = asyncio.create_task(desk.lists.follow(_nothing, desk._keep))
+        following = asyncio.create_task(desk.follower.follow(_nothing, desk._keep))
         await asyncio.wait_for(asked.wait(), 20)
-        desk.lists.stop()
+        desk.follower.stop()
         await asyncio.wait_for(following, 20)
 
 

@@ -15,7 +15,8 @@ from monitor.clock import now
 from monitor.config.model import Catalog, Config, ZoneEntry
 from monitor.probe.client.catalog import CatalogUnread, CatalogVersion
 from monitor.probe.client.catalog_reader import BrokenCatalog, CatalogContent
-from monitor.service.catalogs import Catalogs
+from monitor.service.catalogs import CatalogSource
+from monitor.service.follower import Follower
 
 NAME = "catalog.example."
 NS1, NS2 = Address("192.0.2.1"), Address("192.0.2.2")
@@ -40,20 +41,18 @@ class Desk:
         self.kept: dict[str, str] = {}
         self.asked: list[int | None] = []
         self.later = timedelta(0)
-        self.catalogs = Catalogs({}, self.now, lambda: SERVERS)
+        self.follower = Follower({}, self.now)
         self.config = Config(catalogs=(CATALOG,), zones=ZoneTable.of((ZoneEntry("own.example.", ("ns9",)),)))
 
     def now(self) -> datetime:
         return now() + self.later
 
     def use(self) -> dict[str, ZoneEntry]:
-        self.catalogs.use(self.config)
-        watched = self.catalogs.with_members()
-        self.catalogs._client = self  # type: ignore[assignment]
-        return {name: entry.without_name() for name, entry in watched.zones.items()}
+        self.follower.use(CatalogSource(catalog, self, lambda: SERVERS) for catalog in self.config.catalogs)
+        return {name: entry.without_name() for name, entry in self.zones.items()}
 
     def restart(self) -> dict[str, ZoneEntry]:
-        self.catalogs = Catalogs(self.kept, self.now, lambda: SERVERS)
+        self.follower = Follower(self.kept, self.now)
         return self.use()
 
     async def read(self, catalog: str, address: Address, key: str | None, known: int | None) -> CatalogVersion:
@@ -68,23 +67,25 @@ class Desk:
         """The zones that are watched, with their servers, after ns1 gave these, one after the other."""
         for gives in looks:
             self.gives[NS1] = gives
-            (catalog,) = self.config.catalogs
-            await self.catalogs._refresh(catalog)
+            await self.follower._refresh(SOURCE)
         return self.watched
 
     @property
+    def zones(self) -> ZoneTable[ZoneEntry]:
+        return self.follower.with_zones(self.config).zones
+
+    @property
     def watched(self) -> dict[str, tuple[str, ...]]:
-        zones = self.catalogs.with_members().zones
-        return {name: entry.servers for name, entry in zones.items() if not entry.removed}
+        return {name: entry.servers for name, entry in self.zones.items() if not entry.removed}
 
     @property
     def removed(self) -> dict[str, tuple[str, ...]]:
         """Those that were members, and the servers at which they are looked for."""
-        return {name: entry.servers for name, entry in self.catalogs.with_members().zones.items() if entry.removed}
+        return {name: entry.servers for name, entry in self.zones.items() if entry.removed}
 
     @property
     def said(self) -> list[str]:
-        return [one.code for one in self.catalogs.troubles]
+        return [one.code for one in self.follower.troubles]
 
     async def keep(self, source: str, body: str) -> None:
         self.kept[source] = body
@@ -126,13 +127,13 @@ async def test_what_cannot_be_believed_takes_nothing_away_over_restarts_until_it
     found = await desk.look(gives)
     assert found.items() >= before.items()
     assert desk.said == [code]
-    await desk.catalogs.keep(desk.keep)
+    await desk.follower.keep(desk.keep)
     for _ in range(2):
         desk.restart()
         assert desk.watched == found
         assert await desk.look(gives) == found
         assert desk.said == [code]
-        await desk.catalogs.keep(desk.keep)
+        await desk.follower.keep(desk.keep)
     assert await desk.look(version(3, "a.", "b.", "d.")) == OWN | dict.fromkeys(("a.", "b.", "d."), ("ns1",))
     assert desk.said == []
 
@@ -162,9 +163,9 @@ async def test_removed_members_are_looked_for_where_they_were_for_a_while_over_r
     await desk.look(version(1, "a.", "b.", "c.", "d.", "e.", b="gold"))
     await desk.look(version(2, "a.", "c.", "d.", "e."))
     assert desk.removed == {"b.": ("ns1", "ns2")}
-    entry = desk.catalogs.with_members().zones["b."]
+    entry = desk.zones["b."]
     assert {check for check in CHECKS if is_on(check, entry)} == {"removed-member"}
-    await desk.catalogs.keep(desk.keep)
+    await desk.follower.keep(desk.keep)
     desk.restart()
     assert desk.removed == {"b.": ("ns1", "ns2")}
     await desk.look(version(3, "a.", "b.", "c.", "d.", "e."))
@@ -203,10 +204,10 @@ async def test_the_next_server_is_asked_where_one_fails_and_one_that_is_behind_i
     assert desk.said == []
     desk.gives[NS2] = CatalogUnread("refused")
     assert set(await desk.look(version(4, "a."))) == {"own.example.", "a.", "b."}
-    assert desk.catalogs.troubles[0].text == (
+    assert desk.follower.troubles[0].text == (
         "ns1 (192.0.2.1): has serial 4, and 5 was read before; ns2 (192.0.2.2): refused"
     )
-    await desk.catalogs.keep(desk.keep)
+    await desk.follower.keep(desk.keep)
     desk.restart()
     assert set(await desk.look(version(4, "a."))) == {"own.example.", "a.", "b."}
     assert desk.said == ["zone-source-failing"]
@@ -217,11 +218,11 @@ async def test_the_next_server_is_asked_where_one_fails_and_one_that_is_behind_i
 
 async def test_a_catalog_that_is_taken_out_of_the_configuration_is_forgotten(desk: Desk) -> None:
     await desk.look(version(1, "a."))
-    await desk.catalogs.keep(desk.keep)
+    await desk.follower.keep(desk.keep)
     assert list(desk.kept) == [SOURCE]
     desk.config = replace(desk.config, catalogs=())
     assert list(desk.use()) == ["own.example."]
-    await desk.catalogs.keep(desk.keep)
+    await desk.follower.keep(desk.keep)
     assert desk.kept == {SOURCE: ""}
 
 
@@ -258,7 +259,7 @@ async def test_one_that_a_reload_takes_out_when_it_is_due_does_not_end_the_follo
     other = replace(CATALOG, zone="other.example.")
     desk.config = replace(desk.config, catalogs=(other, CATALOG))
     desk.use()
-    task = asyncio.create_task(desk.catalogs.follow(lambda: asyncio.sleep(0), desk.keep))
+    task = asyncio.create_task(desk.follower.follow(lambda: asyncio.sleep(0), desk.keep))
     await asyncio.sleep(0)  # both are due, and neither is asked yet
     desk.config = replace(desk.config, catalogs=(CATALOG,))
     desk.use()
@@ -266,13 +267,46 @@ async def test_one_that_a_reload_takes_out_when_it_is_due_does_not_end_the_follo
         while len(desk.asked) < 3 and not task.done():
             await asyncio.sleep(0)
     assert not task.done()
-    desk.catalogs.stop()
+    desk.follower.stop()
     await task
+
+
+async def test_one_that_is_slow_holds_up_no_other_and_is_broken_off_at_the_end(desk: Desk) -> None:
+    asked = asyncio.Event()
+
+    class Silent:
+        async def read(self, *_: object) -> CatalogVersion:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    desk.gives[NS1] = version(1, "a.")
+    silent = CatalogSource(replace(CATALOG, zone="other.example."), Silent(), lambda: SERVERS)
+    desk.follower.use((silent, CatalogSource(CATALOG, desk, lambda: SERVERS)))
+    task = asyncio.create_task(desk.follower.follow(lambda: asyncio.sleep(0), desk.keep))
+    async with asyncio.timeout(20):
+        await asked.wait()
+        while len(desk.asked) < 3:
+            await asyncio.sleep(0)
+        assert "a." in desk.watched
+        desk.follower.stop()
+        await task
+
+
+async def test_what_one_source_has_is_not_removed_though_another_has_it_no_more(desk: Desk) -> None:
+    other = replace(CATALOG, zone="other.example.", entry=GOLD)
+    desk.config = replace(desk.config, catalogs=(CATALOG, other))
+    desk.kept = {
+        SOURCE: '{"serial": 2, "members": {}, "new": {}, "removed": {"a.": [1, []], "b.": [1, []]}}',
+        "catalog other.example.": '{"serial": 1, "members": {"a.": []}, "new": {}}',
+    }
+    desk.restart()
+    assert (desk.watched, desk.removed) == (OWN | {"a.": ("ns1", "ns2")}, {"b.": ("ns1",)})
 
 
 @asynccontextmanager
 async def following(desk: Desk, changed: object) -> AsyncIterator[None]:
-    task = asyncio.create_task(desk.catalogs.follow(changed, desk.keep))  # type: ignore[arg-type]
+    task = asyncio.create_task(desk.follower.follow(changed, desk.keep))  # type: ignore[arg-type]
     try:
         async with asyncio.timeout(20):
             yield

@@ -33,7 +33,7 @@ class CatalogSource:
 
     @property
     def name(self) -> str:
-        return f"{CATALOG}{show(self.catalog.zone)}"
+        return catalog_source(self.catalog.zone)
 
     @property
     def refresh(self) -> timedelta:
@@ -53,35 +53,35 @@ class CatalogSource:
     def removed(self, groups: ZoneGroups) -> ZoneEntry:
         return self.catalog.removed(groups)
 
-    async def read(self, known: SourceState) -> Reading:
+    async def read(self, known: SourceState, announced_by: str) -> Reading:
         """From the first address that has it as new as it was, or newer."""
         try:
-            version = await self._version(known)
+            version = await self._version(known, announced_by)
         except CatalogUnread as error:
             raise SourceUnread(SourceTrouble.failing(self.name, str(error))) from None
         except BrokenCatalog as error:
-            raise SourceUnread(SourceTrouble.broken(self.name, str(error)), anew=True) from None
+            raise SourceUnread(SourceTrouble.broken(self.name, str(error)), error.serial) from None
         if version.content is None:
             return Reading(None)
         return Reading(version.content.members, version.soa.serial, version.content.passed_over)
 
-    async def _version(self, known: SourceState) -> CatalogVersion:
-        """Raises CatalogUnread, BrokenCatalog."""
+    async def _version(self, known: SourceState, announced_by: str) -> CatalogVersion:
+        """Whoever has announced it is asked first. Raises CatalogUnread, BrokenCatalog."""
         reasons: list[str] = []
-        for server in self.catalog.from_:
+        for server in sorted(self.catalog.from_, key=lambda name: name != announced_by):
             found = self.servers().get(server)
             if found is None or not found.addresses:
                 reasons.append(f"{server} has no address that is known")
                 continue
             for address in found.addresses:
                 try:
-                    serial = None if known.anew else known.serial
+                    serial = None if known.anew else known.looked_at
                     version = await self.client.read(self.catalog.zone, address, self.catalog.key, serial)
                 except CatalogUnread as error:
                     reasons.append(f"{server} ({address}): {error}")
                     continue
                 except BrokenCatalog as error:
-                    raise BrokenCatalog(f"at {server} ({address}): {error}") from None
+                    raise BrokenCatalog(f"at {server} ({address}): {error}", error.serial) from None
                 if known.serial is not None and newer(known.serial, version.soa.serial) and not known.rewound:
                     reasons.append(
                         f"{server} ({address}): has serial {version.soa.serial}, and {known.serial} was read before"
@@ -103,3 +103,8 @@ class CatalogSource:
         believed, new = ({name: tuple(groups) for name, groups in kept[key].items()} for key in ("members", "new"))
         removed = {name: RemovedFrom(at, tuple(groups)) for name, (at, groups) in kept.get("removed", {}).items()}
         return SourceState(kept["serial"], believed, new, removed)
+
+
+def catalog_source(zone: str) -> str:
+    """What the store and the log call the catalog."""
+    return f"{CATALOG}{show(zone)}"

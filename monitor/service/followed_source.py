@@ -1,5 +1,6 @@
 """A source of zones that is asked for again and again: what is known of it, and what each kind has of its own."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,16 +29,25 @@ class SourceState:
     """
 
     serial: int | None = None
-    """Of the version that was read last; None: of none, or it has no serials."""
+    """Of the version that its zones are from, or the new ones; None: of none, or it has no serials."""
     believed: Mapping[str, ZoneGroups] = field(default_factory=dict)
     new: Mapping[str, ZoneGroups] = field(default_factory=dict)
     removed: Mapping[str, RemovedFrom] = field(default_factory=dict)
     """Those that are in it no more."""
     trouble: SourceTrouble | None = None
+    """What is wrong with it now."""
+    looked_at: int | None = None
+    """The serial of the version that was looked at last, believed or not …"""
+    trouble_there: SourceTrouble | None = None
+    """… and what is wrong with that."""
     passed_over: tuple[str, ...] = ()
     """Sentences on what is no zone in the version that was read last."""
     due: float = 0.0
     """When it is asked next, on the monotonic clock."""
+    begun: float = -math.inf
+    """When it was asked last, on the same clock."""
+    announced_by: str = ""
+    """The server that said last that it has changed, until it is asked."""
     anew: bool = True
     """It is read though its serial is the one that is known …"""
     rewound: bool = False
@@ -49,24 +59,29 @@ class SourceState:
 
     def take(self, source: "FollowedSource", reading: "Reading", at: float) -> None:
         """Take up the zones of a version, or those that are new if too many are gone."""
-        if reading.zones is None:
-            self.trouble = None
-        else:
-            self._take_zones(source, reading.zones, at)
-            self.serial, self.passed_over = reading.serial, reading.passed_over
-        self.anew, self.rewound = self.trouble is not None, False
+        if reading.zones is not None:
+            self.trouble_there = self._take_zones(source, reading.zones, at)
+            self.serial, self.looked_at = reading.serial, reading.serial
+            self.passed_over, self.rewound = reading.passed_over, False
+        self.trouble, self.anew = self.trouble_there, False
 
-    def _take_zones(self, source: "FollowedSource", zones: Mapping[str, ZoneGroups], at: float) -> None:
+    def refuse(self, error: "SourceUnread") -> None:
+        """Keep what is known: it could not be read, or the version is one that must not be taken."""
+        self.trouble = error.trouble
+        if error.serial is not None:
+            self.looked_at, self.trouble_there, self.anew = error.serial, error.trouble, False
+
+    def _take_zones(self, source: "FollowedSource", zones: Mapping[str, ZoneGroups], at: float) -> SourceTrouble | None:
         gone = self.believed.keys() - zones.keys()
         why = too_many_gone(len(self.believed), len(gone), source.max_shrink)
         if why:
             self.new = {name: groups for name, groups in zones.items() if self.believed.get(name) != groups}
-            self.trouble = SourceTrouble.shrunk(source.name, why)
         else:
             went = self.zones.items() if len(self.removed) < MAX_REMOVED else ()
             self.removed = {**self.removed, **{name: RemovedFrom(at, groups) for name, groups in went}}
-            self.believed, self.new, self.trouble = zones, {}, None
+            self.believed, self.new = zones, {}
         self.removed = {name: one for name, one in self.removed.items() if name not in zones}
+        return SourceTrouble.shrunk(source.name, why) if why else None
 
     def forget_removed(self, before: float) -> None:
         """Those that were removed before then, or at that moment, are asked for no longer."""
@@ -83,11 +98,11 @@ class Reading:
 
 
 class SourceUnread(Exception):
-    """A source cannot be read. ``anew``: it is to be read again whatever its serial."""
+    """A source cannot be read, or says what must not be taken; then ``serial`` is that of the version."""
 
-    def __init__(self, trouble: SourceTrouble, *, anew: bool = False) -> None:
+    def __init__(self, trouble: SourceTrouble, serial: int | None = None) -> None:
         super().__init__(trouble.text)
-        self.trouble, self.anew = trouble, anew
+        self.trouble, self.serial = trouble, serial
 
 
 class FollowedSource(Protocol):
@@ -111,8 +126,8 @@ class FollowedSource(Protocol):
         """How long those that were removed from it are asked for."""
         ...
 
-    async def read(self, known: SourceState) -> Reading:
-        """Ask for it. Raises SourceUnread."""
+    async def read(self, known: SourceState, announced_by: str) -> Reading:
+        """Ask for it; ``announced_by``: the server that said last that it has changed, or "". Raises SourceUnread."""
         ...
 
     def entry(self, groups: ZoneGroups) -> ZoneEntry:

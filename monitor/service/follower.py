@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 MAX_TOLD = 5
 """Zones passed over that are told of at one reading."""
 
+MIN_INTERVAL = 0.5
+"""Seconds from one time that a source is asked to the next, however often it is announced."""
+
 Keep = Callable[[str, str], Awaitable[None]]
 """Has the store keep something of a source: its name, and what is kept."""
 
@@ -108,6 +111,14 @@ class Follower:
                 task.cancel()
             await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
+    def announce(self, name: str, server: str) -> None:
+        """The server says that the source has changed: it is asked as soon as may be. An unknown one: nothing."""
+        if (followed := self._followed.get(name)) is not None:
+            state = followed.state
+            state.announced_by = server
+            state.due = min(state.due, max(monotonic(), state.begun + MIN_INTERVAL))
+            self._wake.set()
+
     def stop(self) -> None:
         """Break off what is being asked."""
         self._stopping.set()
@@ -136,11 +147,13 @@ class Follower:
         source, state, at = followed.source, followed.state, self._now().timestamp()
         trouble, was, passed_over = state.trouble, state.zones, state.passed_over
         before = (state.believed, state.new, state.removed)
-        state.due = monotonic() + source.refresh.total_seconds()
+        state.begun = monotonic()
+        state.due = state.begun + source.refresh.total_seconds()
+        announced_by, state.announced_by = state.announced_by, ""
         try:
-            state.take(source, await source.read(state), at)
+            state.take(source, await source.read(state, announced_by), at)
         except SourceUnread as error:
-            state.trouble, state.anew = error.trouble, state.anew or error.anew
+            state.refuse(error)
         state.forget_removed(at - source.watch_removed.total_seconds())
         if state.trouble is not None and state.trouble != trouble:
             log.warning("not believed", source=name, why=state.trouble.text)

@@ -1,12 +1,12 @@
 """NOTIFY as the start signal of a poll: the listener, what is counted and logged of it, and what it sets going."""
 
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from checks.model import Zone
+from checks.model import Server, Zone
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import Now
@@ -28,7 +28,8 @@ LOG_INTERVAL = 60.0
 class NotifyService:
     """Listens where the configuration says, and has each zone asked that a server of its announces.
 
-    The evaluator hears when a NOTIFY came, and from whom, before the poll that follows it.
+    The evaluator hears when a NOTIFY came, and from whom, before the poll that follows it. ``follow_catalog`` is called
+    with a catalog that is announced, and the name of the server that does.
     """
 
     def __init__(
@@ -37,12 +38,15 @@ class NotifyService:
         evaluator: Evaluator,
         now: Now,
         monotonic: Callable[[], float],
+        follow_catalog: Callable[[str, str], None],
         registry: CollectorRegistry | None = None,
     ) -> None:
-        self._evaluator, self._now = evaluator, now
+        self._evaluator, self._now, self._follow_catalog = evaluator, now, follow_catalog
+        self._zones: ZoneTable[Zone] = ZoneTable.of(())
+        self._catalogs: Mapping[str, Sequence[Server]] = {}
         self._results = NotifyLog(monotonic, registry)
         self._polls = NotifyPolls(lambda zones: poller.ask_now(SERIAL_CHECK, zones), poller.is_being_asked)
-        nobody = NotifySenders(ZoneTable.of(()), {})
+        nobody = NotifySenders(self._zones, {})
         self._responder = NotifyResponder(
             nobody, {}, self._heard, self._results.note, seconds=lambda: now().timestamp()
         )
@@ -58,15 +62,23 @@ class NotifyService:
         if new:
             self._evaluator.note_listening(self._now())
 
-    def use(self, config: Config, zones: ZoneTable[Zone]) -> None:
-        """Believe those who are servers of these zones."""
-        self._responder.use(NotifySenders(zones, config.servers), config.keys)
+    def use(self, config: Config, zones: ZoneTable[Zone], servers: Mapping[str, Server]) -> None:
+        """Believe those who are servers of these zones, and those of the catalogs; ``servers`` are all, by name."""
+        self._zones = zones
+        self._catalogs = {
+            each.zone: [servers[name] for name in each.from_ if name in servers] for each in config.catalogs
+        }
+        self._responder.use(NotifySenders(zones, config.servers, self._catalogs), config.keys)
 
     async def close(self) -> None:
         await self._listeners.close()
         self._polls.close()
 
     def _heard(self, heard: HeardNotify) -> None:
+        if heard.zone in self._catalogs:
+            self._follow_catalog(heard.zone, heard.server)
+        if heard.zone not in self._zones:
+            return
         self._evaluator.note_notify(heard.zone, Notify(self._now(), heard.server, heard.host, heard.serial))
         if not self._polls.want(heard.zone):
             self._results.note(NotifyResult.DEFERRED, heard.host, heard.zone, "")

@@ -41,7 +41,7 @@ class ListSource:
     def removed(self, groups: ZoneGroups) -> ZoneEntry:
         return ZoneEntry("")
 
-    async def read(self, known: SourceState) -> Reading:
+    async def read(self, known: SourceState, announced_by: str) -> Reading:
         try:
             listed = await listed_zones(self.polled.url, self.polled.api_key)
         except ListUnread as error:

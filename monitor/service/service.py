@@ -161,8 +161,9 @@ class Service:
             config, self._evaluator.plan, change.columns, self._publish, now, self._registry, server_series
         )
         self._evaluator.moved = self._poller.apply_path_changes
-        self._notify = NotifyService(self._poller, self._evaluator, now, monotonic, self._registry)
-        self._notify.use(config, self._evaluator.plan.zones)
+        heard_of = self._sourced_zones.announce
+        self._notify = NotifyService(self._poller, self._evaluator, now, monotonic, heard_of, self._registry)
+        self._notify.use(config, self._evaluator.plan.zones, self._found.servers)
         await self._receivers()
         service = config.service
         context = WebContext(
@@ -254,7 +255,7 @@ class Service:
         change = await self._evaluator.replan(plan) if other else self._evaluator.no_change
         self.config = config
         self._poller.use(config, self._evaluator.plan, change)
-        self._notify.use(config, self._evaluator.plan.zones)
+        self._notify.use(config, self._evaluator.plan.zones, found.servers)
         self._sweeps.follow_plan()
         if not loads_alike:
             await self._sweeps.estimate(config, found.zones)

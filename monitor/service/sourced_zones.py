@@ -8,7 +8,7 @@ from monitor.clock import Now, now
 from monitor.config.model import Config
 from monitor.config.zone_sources import SourceTrouble
 from monitor.probe.client.catalog import CatalogClient
-from monitor.service.catalogs import CATALOG, CatalogSource
+from monitor.service.catalogs import CATALOG, CatalogSource, catalog_source
 from monitor.service.followed_source import FollowedSource
 from monitor.service.follower import Follower, Keep
 from monitor.service.polled_lists import POWERDNS, ListSource
@@ -54,6 +54,10 @@ class SourcedZones:
         gone.
         """
         await self._follower.follow(changed, keep)
+
+    def announce(self, catalog: str, server: str) -> None:
+        """A server says that a catalog has changed."""
+        self._follower.announce(catalog_source(catalog), server)
 
     def stop(self) -> None:
         """Break off what is being asked."""

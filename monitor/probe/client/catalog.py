@@ -102,7 +102,11 @@ class CatalogClient:
             raise CatalogUnread(f"transfer: {bounded(why)}")
         if ended.answer is None or ended.answer.soa is None:
             raise CatalogUnread("transfer: without a SOA")
-        return CatalogVersion(ended.answer.soa, await asyncio.to_thread(reader.content))
+        soa = ended.answer.soa
+        try:
+            return CatalogVersion(soa, await asyncio.to_thread(reader.content))
+        except BrokenCatalog as error:
+            raise BrokenCatalog(str(error), soa.serial) from None
 
 
 def _question(catalog: str, address: Address, qtype: str) -> Question:

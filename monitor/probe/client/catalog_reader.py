@@ -26,7 +26,14 @@ _LONGEST = 80
 
 
 class BrokenCatalog(Exception):
-    """The zone is no catalog, or one that must not be processed; the sentence says why and is printable."""
+    """The zone is no catalog, or one that must not be processed; the sentence says why and is printable.
+
+    ``serial`` is that of the zone, where it was transferred to its end.
+    """
+
+    def __init__(self, why: str, serial: int | None = None) -> None:
+        super().__init__(why)
+        self.serial = serial
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import now
+from monitor.config.addresses import address as parsed
 from monitor.probe.client.catalog import CatalogClient, CatalogUnread
 from monitor.probe.client.catalog_reader import BrokenCatalog
 from monitor.probe.settings import Probe
@@ -31,7 +32,7 @@ addresses = ["{address}"]
 zone = "{catalog}"
 from = ["ns1"]
 key = "xfr"
-refresh = "1s"
+refresh = "{refresh}"
 servers = ["ns1"]
 primary = "ns1"
 [catalogs.groups.fast]
@@ -49,11 +50,11 @@ removed-member = "2s"
 MEMBERS = {"a.test.": "", "b.test.": "fast", "c.test.": "slow"}
 
 
-def write(directory: Path, producer: Producer, more: str = "") -> Path:
+def write(directory: Path, producer: Producer, more: str = "", refresh: str = "1s") -> Path:
     (directory / "xfr.key").write_text(XFR.secret.reveal())
     (directory / "xfr.key").chmod(0o600)
     path = directory / "soawatch.toml"
-    text = CONFIG.format(name=XFR.wire_name, address=producer.server.ipv4, catalog=CATALOG)
+    text = CONFIG.format(name=XFR.wire_name, address=producer.server.ipv4, catalog=CATALOG, refresh=refresh)
     path.write_text(text + more)
     return path
 
@@ -82,22 +83,28 @@ async def over(service: Running, code: str) -> bool:
 async def test_members_are_watched_as_they_come_and_go_and_stay_while_the_catalog_cannot_be_had(
     software: str, tmp_path: Path
 ) -> None:
+    """They come and go by NOTIFY alone: the catalog would be asked for once an hour."""
     with Lab() as lab:
         producer = Producer(lab, software, MEMBERS)
         await lab.started()
         await asyncio.to_thread(producer.generate)
-        config = write(tmp_path, producer, '[alerting]\ngrace = "1s"\nsettle = "1s"\n')
+        soon = '[alerting]\ngrace = "1s"\nsettle = "1s"\n'
+        config = write(tmp_path, producer, f'{soon}[notify]\nlisten = "127.0.0.1:0"\n', refresh="1h")
         async with running(config) as service:
             await service.up()
             await until(lambda: watches(service, "a.test.", "b.test.", "c.test."))
             assert [await cadence(service, name) for name in MEMBERS] == [300, 120, 300]
+            (listening,) = [said["address"] for said in service.log if said["event"] == "listening for NOTIFY"]
+            await asyncio.to_thread(producer.tell, parsed(listening))
             await asyncio.to_thread(producer.change, {"a.test.": "fast", "b.test.": "fast", "d.test.": ""})
             await until(lambda: watches(service, "a.test.", "b.test.", "c.test.", "d.test."))
             checks = (await service.get("api/v1/zones/c.test."))["cadence_seconds"]
             assert {name for name, every in checks.items() if every} == {"removed-member"}
             assert await cadence(service, "a.test.") == 120
+            assert 'soawatch_notifies_total{result="accepted"} 0.0' not in await service.scrape()
             service.signal(signal.SIGTERM)
             assert await service.ended() == 0
+        write(tmp_path, producer, soon)
         producer.server.pause()
         async with running(config) as service:
             await service.up()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from checks.model import Address
 from tests.support.lab import knot
 from tests.support.lab.model import XFR, Content, Duty, Setup
 from tests.support.lab.orders import order
@@ -29,6 +30,7 @@ class Producer:
 
     def __init__(self, lab: Lab, software: str, members: Mapping[str, str]) -> None:
         self.software, self.members = software, dict(members)
+        self.told: Address | None = None
         self.server: Server = lab.primary(software, *map(Content, members))
         if software == "bind":
             self.server.serve(catalog(members))
@@ -65,6 +67,16 @@ class Producer:
             setup = setup.with_duty(replace(duty, content=catalog(members, self.server.content(CATALOG).serial + 1)))
         self.server._take(setup)
 
+    def tell(self, address: Address) -> None:
+        """From now on send a NOTIFY to that address for each new version of the catalog."""
+        self.told = address
+        if self.software == "powerdns":
+            order(self.server, f"pdnsutil set-meta {CATALOG} ALSO-NOTIFY {address.host}:{address.port}")
+        elif self.software == "bind":
+            self.server.tell(address, CATALOG)
+        else:
+            self.server._take(self.server.setup)
+
     def _list_powerdns(self, zone: str, group: str) -> None:
         order(self.server, f"pdnsutil set-catalog {zone} {CATALOG}")
         order(self.server, f"pdnsutil set-option {zone} producer group {group or chr(39) * 2}")
@@ -85,6 +97,10 @@ class KnotProducer:
             member += f"\n    catalog-group: {group}" if group else ""
             text = text.replace(f"  - domain: {zone}", f"  - domain: {zone}{member}")
         text += f"  - domain: {CATALOG}\n    catalog-role: generate\n    acl: [ {XFR.name} ]\n"
+        if (told := self._of.told) is not None:
+            text += "    notify: soawatch\n"
+            remote = f"remote:\n  - id: soawatch\n    address: {told.host}@{told.port}\n"
+            text = text.replace("template:\n", f"{remote}template:\n")
         rewrite(path, text)
 
     def command(self, room: Path) -> list[str]:

@@ -55,6 +55,20 @@ def test_nobody_else_is_listened_to_at_all(host: str, known: bool) -> None:
     assert SENDERS.is_known(host) is known
 
 
+def test_the_servers_that_a_catalog_is_read_from_may_send_for_it_and_for_nothing_else() -> None:
+    other = Server("other", (Address("192.0.2.9"),))
+    entries = ENTRIES | {"other": ServerEntry("other", notify_from=("203.0.113.0/24",), notify_key="cat")}
+    senders = NotifySenders(ZONES, entries, {"catalog.example.": (NS3, other), "example.org.": (other,)})
+    assert senders.has_zone("catalog.example.")
+    assert senders.sender("catalog.example.", "192.0.2.3") == NotifySender("ns3")
+    assert senders.sender("catalog.example.", "203.0.113.1") == NotifySender("other", ("cat",))
+    assert senders.sender("catalog.example.", "192.0.2.2") is None
+    assert senders.sender("example.com.", "192.0.2.9") is None
+    assert {senders.is_known(host) for host in ("192.0.2.9", "203.0.113.1", "192.0.2.2")} == {True}
+    both = [senders.sender("example.org.", host) for host in ("192.0.2.2", "192.0.2.9")]
+    assert both == [NotifySender("ns2"), NotifySender("other", ("cat",))]
+
+
 def test_the_zones_are_those_that_are_watched() -> None:
     assert SENDERS.has_zone("example.com.")
     assert not SENDERS.has_zone("www.example.com.")

@@ -40,6 +40,8 @@ class Desk:
         self.gives: dict[Address, CatalogVersion | Exception] = {}
         self.kept: dict[str, str] = {}
         self.asked: list[int | None] = []
+        self.first: list[Address] = []
+        """The addresses that were asked, in this order."""
         self.later = timedelta(0)
         self.follower = Follower({}, self.now)
         self.config = Config(catalogs=(CATALOG,), zones=ZoneTable.of((ZoneEntry("own.example.", ("ns9",)),)))
@@ -58,6 +60,7 @@ class Desk:
     async def read(self, catalog: str, address: Address, key: str | None, known: int | None) -> CatalogVersion:
         assert (catalog, key) == (NAME, None)
         self.asked.append(known)
+        self.first.append(address)
         found = self.gives.get(address, CatalogUnread("silent"))
         if isinstance(found, Exception):
             raise found
@@ -269,6 +272,47 @@ async def test_one_that_a_reload_takes_out_when_it_is_due_does_not_end_the_follo
     assert not task.done()
     desk.follower.stop()
     await task
+
+
+async def test_whoever_announces_it_is_asked_first_at_once_and_no_more_than_twice_a_second(desk: Desk) -> None:
+    desk.config = replace(desk.config, catalogs=(replace(CATALOG, refresh=timedelta(days=1)),))
+    desk.use()
+    desk.gives[NS1] = version(1, "a.")
+    moved = asyncio.Event()
+
+    async def changed() -> None:
+        moved.set()
+
+    async with following(desk, changed):
+        await moved.wait()
+        moved.clear()
+        desk.gives[NS2] = version(2, "a.", "b.")
+        desk.follower.announce("catalog unknown.example.", "ns1")
+        for _ in range(100):
+            desk.follower.announce(SOURCE, "ns2")
+        await moved.wait()
+        assert set(desk.watched) == {"own.example.", "a.", "b."}
+        assert desk.first == [NS1, NS2]
+        followed = desk.follower._followed[SOURCE].state
+        assert followed.due - followed.begun > 3600
+
+
+async def test_one_that_is_refused_is_not_transferred_again_until_its_serial_moves(desk: Desk) -> None:
+    await desk.look(version(1, "a.", "b.", "c."))
+    for gives, code in ((BrokenCatalog("no version", 2), "catalog-broken"), (version(3, "a."), "zone-source-shrunk")):
+        await desk.look(gives)
+        assert desk.said == [code]
+        serial = gives.serial if isinstance(gives, BrokenCatalog) else gives.soa.serial
+        assert serial is not None
+        same = version(serial, "a.", "b.", "c.")
+        await desk.look(same)
+        assert (desk.asked[-1], desk.said) == (serial, [code])
+        await desk.look(CatalogUnread("refused"))
+        assert desk.said == ["zone-source-failing"]
+        await desk.look(same)
+        assert (desk.asked[-1], desk.said) == (serial, [code])
+    await desk.look(version(4, "a.", "b.", "c."))
+    assert (desk.asked[-1], desk.said) == (3, [])
 
 
 async def test_one_that_is_slow_holds_up_no_other_and_is_broken_off_at_the_end(desk: Desk) -> None:

@@ -96,7 +96,8 @@ class CatalogClient:
         transfer, reader = Transfer(stream, request, verifier, self._settings.transfer), CatalogReader(asked.name)
         ended = await transfer.whole(max(self._settings.timeout, MAX_SILENCE), reader)
         if reader.overfull:
-            raise BrokenCatalog(ended.detail)
+            soa = ended.answer and ended.answer.soa
+            raise BrokenCatalog(ended.detail, soa.serial if soa else None)
         if ended.outcome is not Outcome.ANSWERED or ended.transfer is not TransferResult.ALLOWED:
             why = f"{ended.transfer}: {ended.detail}" if ended.detail else str(ended.transfer)
             raise CatalogUnread(f"transfer: {bounded(why)}")

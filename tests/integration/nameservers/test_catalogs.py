@@ -162,8 +162,11 @@ async def read(software_content: Content) -> object:
 BROKEN = {
     "no version": (Content(CATALOG, records=("@ NS invalid.", "m.zones PTR a.test.")), "no TXT record version"),
     "version 3": (catalog(MEMBERS, version="3"), 'version.catalog.test. is "3"'),
-    "two versions": (catalog(MEMBERS, 1, "2", 'version TXT "1"'), "has 2 TXT records"),
-    "two members at a node": (catalog(MEMBERS, 1, "2", "m0.zones PTR z.test."), "m0.zones.catalog.test. has 2 PTR"),
+    "two versions": (catalog(MEMBERS, 1, "2", 'version TXT "1"'), "has more than one TXT record"),
+    "two members at a node": (
+        catalog(MEMBERS, 1, "2", "m0.zones PTR z.test."),
+        "m0.zones.catalog.test. has more than one PTR",
+    ),
     "two owners": (catalog(MEMBERS, 1, "2", "coo.m0.zones PTR x.", "coo.m0.zones PTR y."), "coo.m0.zones.catalog."),
 }
 

@@ -17,6 +17,7 @@ from checks.model import (
     Transport,
     Zone,
     ZonePoll,
+    ZoneTransfer,
 )
 from checks.model.finding_type import FindingType
 from checks.zone_state.model import ZoneState
@@ -37,7 +38,7 @@ class StandingQuestion:
         return self == StandingQuestion(zone.name, "SOA")
 
 
-Statement = Finding | Inconclusive | SignatureEnd | RememberedRecords
+Statement = Finding | Inconclusive | SignatureEnd | ZoneTransfer | RememberedRecords
 """What a check may say of a poll."""
 
 

@@ -11,7 +11,7 @@ from checks.common.content_finding import CONTENT_DIFFERS
 from checks.common.signed_rrsets import EXPIRED, moment
 from checks.common.text import enumerated, format_duration, format_time, plural, server_at, truncate
 from checks.common.transfer_rules import reaches, transfer_query
-from checks.common.transfers import transfer_rules, why_not_given
+from checks.common.transfers import transfer_rules, whole_transfers, why_not_given
 from checks.common.zone_difference import ZoneDifference, zone_difference
 from checks.model import (
     Address,
@@ -24,6 +24,7 @@ from checks.model import (
     Server,
     Zone,
     ZonePoll,
+    ZoneTransfer,
 )
 from checks.model.content import MAX_ENDED, SignatureOfRRset
 from checks.model.finding_type import FindingType
@@ -112,7 +113,10 @@ class Content:
             for copy in again.values()
         ]
 
-    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(
+        self, zone: Zone, poll: ZonePoll, zone_state: ZoneState
+    ) -> Iterator[Finding | Inconclusive | ZoneTransfer]:
+        yield from whole_transfers(poll.seen)
         copies = _copies(zone, poll.seen)
         looked = {(o.server, o.address): o for o in poll.seen if _is_second(o)}
         said: list[Finding | Inconclusive] = list(_left_out(zone, poll.seen, copies))

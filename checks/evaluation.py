@@ -14,6 +14,7 @@ from checks.model import (
     SignatureEnd,
     Zone,
     ZonePoll,
+    ZoneTransfer,
 )
 from checks.zone_state.model import ZoneState
 
@@ -30,23 +31,24 @@ def run_check(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -
     try:
         said.extend(check.evaluate(zone, poll, zone_state))
     except CheckInconclusive as undecided:
-        return replace(_unknown(check, zone, poll, str(undecided) or "undecided"), remembered=_remembered(said))
+        return _with_the_rest(_unknown(check, zone, poll, str(undecided) or "undecided"), said)
     except Exception as defect:  # noqa: BLE001 - the one place where a defect in a check is contained
         return replace(_unknown(check, zone, poll, f"check failed: {type(defect).__name__}: {defect}"), failed=True)
     findings = tuple(sorted(_distinct(one for one in said if isinstance(one, Finding)), key=_place))
     unsure = tuple(dict.fromkeys(one for one in said if isinstance(one, Inconclusive)))
     if not findings and _nothing_decided(poll, unsure):
         why = unsure[0].reason if unsure else "nothing was asked"
-        return replace(_unknown(check, zone, poll, why, unsure), remembered=_remembered(said))
+        return _with_the_rest(_unknown(check, zone, poll, why, unsure), said)
     health = Health.BAD if findings else Health.GOOD
     ends = tuple(one for one in said if isinstance(one, SignatureEnd))
-    return CheckResult(
-        zone.name, check.name, poll.at, health, findings, unsure, ends=ends, remembered=_remembered(said)
-    )
+    return _with_the_rest(CheckResult(zone.name, check.name, poll.at, health, findings, unsure, ends=ends), said)
 
 
-def _remembered(said: Iterable[Statement]) -> RememberedRecords | None:
-    return next((one for one in said if isinstance(one, RememberedRecords)), None)
+def _with_the_rest(result: CheckResult, said: Iterable[Statement]) -> CheckResult:
+    """With what is so whatever was found, or could not be decided."""
+    remembered = next((one for one in said if isinstance(one, RememberedRecords)), None)
+    transfers = tuple(one for one in said if isinstance(one, ZoneTransfer))
+    return replace(result, transfers=transfers, remembered=remembered)
 
 
 def _unknown(check: Check, zone: Zone, poll: ZonePoll, why: str, unsure: tuple[Inconclusive, ...] = ()) -> CheckResult:

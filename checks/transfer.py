@@ -12,6 +12,7 @@ from checks.common.response_faults import fault
 from checks.common.serial import newer
 from checks.common.text import format_duration, plural, server_at
 from checks.common.transfer_rules import matrix, transfer_query
+from checks.common.transfers import whole_transfers
 from checks.model import (
     Address,
     CheckInconclusive,
@@ -27,6 +28,7 @@ from checks.model import (
     Transport,
     Zone,
     ZonePoll,
+    ZoneTransfer,
 )
 from checks.model.finding_type import TRANSFERS, FindingType, Severity
 from checks.zone_state.model import ZoneState
@@ -37,7 +39,8 @@ REFUSED = FindingType(
 FAILED = FindingType(
     "transfer-failed", Severity.CRITICAL, "A zone transfer that must work breaks off", family=TRANSFERS
 )
-FINDINGS = (REFUSED, FAILED, OPEN)
+SLOW = FindingType("transfer-slow", Severity.WARNING, "A zone transfer takes longer than it may")
+FINDINGS = (REFUSED, FAILED, SLOW, OPEN)
 
 _TOLD = frozenset({TransferResult.TLS, TransferResult.EMPTY, TransferResult.MALFORMED, TransferResult.SERIAL_MOVED})
 """Failures of which the prober says what is wrong, at which record, and which secondaries would refuse it."""
@@ -59,6 +62,7 @@ class Transfer:
     transfer-open     must be refused, and records other than the zone's SOA were given
     transfer-refused  must be allowed, and was denied: REFUSED, NOTAUTH, BADKEY, BADSIG, BADTIME, BADALG
     transfer-failed   must be allowed, was begun or not denied, and did not come to a good end
+    transfer-slow     came whole to a good end, and took longer than the ``max_duration`` of its rule
     ================  =====================================================================================
     """
 
@@ -85,7 +89,10 @@ class Transfer:
         soas = [Query(zone.name, name, address, zone.name, "SOA", Transport.TCP) for name, address in places]
         return soas + [replace(asked, whole=all_of_it) for asked, all_of_it in whole.items()]
 
-    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(
+        self, zone: Zone, poll: ZonePoll, zone_state: ZoneState
+    ) -> Iterator[Finding | Inconclusive | ZoneTransfer]:
+        yield from whole_transfers(poll.seen)
         soas = {(o.query.server, o.query.address): o for o in poll.seen if o.query.qtype == "SOA"}
         axfrs = {replace(o.query, whole=False): o for o in poll.seen if o.query.qtype == "AXFR"}
         said: list[Finding | Inconclusive | None] = []
@@ -149,7 +156,7 @@ def _row(
         text = f"{who} gives an old zone with {_with(rule)}: {_serials(soa, axfr)}"
         return Finding(FAILED.code, text, server.name, address, subject(rule))
     if result is TransferResult.ALLOWED:
-        return None
+        return _slow(server, address, rule, axfr)
     if doubt := _no_proof(zone, server, soa):
         return Inconclusive(server.name, address, subject(rule), doubt)
     if rule.expect is Expectation.REFUSED:
@@ -161,6 +168,17 @@ def _row(
     does = "refuses the transfer" if result in PERMISSION else "fails at the transfer"
     text = f"{who} {does} with {_with(rule)}: {reason}"
     return Finding(code, text, server.name, address, subject(rule))
+
+
+def _slow(server: Server, address: Address, rule: TransferRule, axfr: Observation) -> Finding | None:
+    if rule.max_duration is None or axfr.took is None or axfr.took <= rule.max_duration.total_seconds():
+        return None
+    size = f"{plural(axfr.octets, 'octet')} with {plural(axfr.records, 'record')} in {plural(axfr.messages, 'message')}"
+    text = (
+        f"{server.name} ({address}) took {axfr.took:.1f} s to give the zone with {_with(rule)}: {size}; "
+        f"{rule.max_duration.total_seconds():g} s are allowed"
+    )
+    return Finding(SLOW.code, text, server.name, address, subject(rule))
 
 
 def _serials(soa: Observation, axfr: Observation) -> str:

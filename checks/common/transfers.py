@@ -1,8 +1,8 @@
 """Whole transfers of a zone: by which rules a server may be asked for one, and why it gave none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from checks.model import Expectation, Observation, Outcome, TransferResult, TransferRule
+from checks.model import Expectation, Observation, Outcome, TransferResult, TransferRule, ZoneTransfer
 
 
 def transfer_rules(rules: Iterable[TransferRule], server: str) -> list[TransferRule]:
@@ -23,3 +23,14 @@ def why_not_given(seen: Observation) -> str:
     if seen.transfer in (TransferResult.REFUSED, TransferResult.NOTAUTH):
         return f"the transfer is refused ({seen.transfer.value.upper()})"
     return f"{seen.transfer.value}{f', {seen.detail}' if seen.detail else ''}"
+
+
+def whole_transfers(seen: Iterable[Observation]) -> Iterator[ZoneTransfer]:
+    """What can be said of those that were to be read to their end, and were; of no other."""
+    for one in seen:
+        if one.query.whole and one.took is not None and one.soa is not None:
+            asked = one.query
+            yield ZoneTransfer(
+                one.server, one.address, one.at, one.took, one.octets, one.messages, one.records, one.soa.serial,
+                asked.key, asked.transport, asked.source,
+            )  # fmt: skip

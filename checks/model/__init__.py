@@ -22,6 +22,7 @@ from checks.model.wanted import TransferRule as TransferRule
 from checks.model.wanted import WantedRecord as WantedRecord
 from checks.model.wanted import absolutise_records as absolutise_records
 from checks.model.wanted import relativise_records as relativise_records
+from checks.model.zone_transfer import ZoneTransfer as ZoneTransfer
 
 MAX_LAG = timedelta(minutes=10)
 """How long a server may be behind where nobody says otherwise."""
@@ -223,6 +224,9 @@ class Observation:
     given: int = 0
     """Those of the records of a transfer that are not the zone's SOA, which whoever may ask has anyway."""
     octets: int = 0
+    messages: int = 0
+    took: float | None = None
+    """Seconds from the question to the last message of a transfer that was read to a good end; of no other."""
     content: ZoneContent | None = None
     detail: str = ""
     evidence: str = ""
@@ -329,5 +333,6 @@ class CheckResult:
     failed: bool = False
     """A defect of the check itself, not of any server."""
     ends: tuple[SignatureEnd, ...] = ()
+    transfers: tuple[ZoneTransfer, ...] = ()
     remembered: RememberedRecords | None = field(default=None, compare=False)
     """For its next evaluation; None: nothing is to be remembered, or as before."""

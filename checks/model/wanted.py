@@ -1,6 +1,7 @@
 """What is wanted of a zone: records, and who may transfer it."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -61,6 +62,13 @@ class TransferRule:
     """`"tls"`: over TLS (XoT, RFC 9103), as the `tls` of the server says; `*` is then every server that has such."""
     source: str | None = field(default=None, metadata={"unset": "as in `[probe]`"})
     """The address of this machine to ask from; servers' addresses of the other family are left out."""
+    max_duration: timedelta | None = field(default=None, metadata={"unset": "no limit"})
+    """With `whole`: how long the transfer may take, from the question to its last message, before it is
+    `transfer-slow`. What does not end within `deadline` of `[probe.transfer]` is `transfer-failed`."""
+
+    def __post_init__(self) -> None:
+        if self.max_duration is not None and not (self.whole and self.expect is Expectation.ALLOWED):
+            raise ValueError('max_duration is for a zone that is pulled to its end: expect = "allowed", whole = true')
 
     @property
     def plain(self) -> bool:

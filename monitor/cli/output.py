@@ -16,6 +16,7 @@ from monitor.probe.message import names
 from monitor.state.status import AddressStatus
 from monitor.web.api_schema import zone_data
 from monitor.web.identity_view import identity_lines
+from monitor.web.transfer_view import transfer_lines
 from monitor.web.tree_view import tree_lines
 
 COLORS = {"in-sync": "green", "propagating": "cyan", "unknown": "yellow"}
@@ -44,7 +45,7 @@ def table(report: ZoneReport) -> None:
     at = last_look(report)
     for text in (*identity_lines(report.status.addresses, at), *tree_lines(report.status.tree, at)):
         say(text)
-    for sentence in signatures_text(report):
+    for sentence in (*signatures_text(report), *transfer_lines(report.status.addresses, at)):
         say(sentence)
     for problem in report.notes:
         say(f"note: {problem}", "yellow")

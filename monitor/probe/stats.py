@@ -16,6 +16,10 @@ DURATION_BOUNDS: tuple[float, ...] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0
 """Upper bounds, in seconds, of the buckets of every query duration; one more bucket has no bound."""
 
 BUCKETS = len(DURATION_BOUNDS) + 1
+
+TRANSFER_BOUNDS: tuple[float, ...] = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""The same of whole transfers."""
+
 _NO_COUNTS = array("Q", bytes(8 * BUCKETS))
 
 
@@ -25,19 +29,22 @@ class ProbeStats:
     ``queries``: (label, transport, outcome) → observations; the transport is the one that gave the answer in the end.
     ``durations``: (label, transport) → answers by bucket of DURATION_BOUNDS (not cumulative), then the sum in seconds.
     ``discarded``: label → packets thrown away: wrong id, wrong question, or not to be understood.
+    ``transfers``: label → whole zones transferred, by bucket of TRANSFER_BOUNDS (not cumulative), then the sum in
+    seconds, then their octets; the service makes them, and no worker.
     The label is the server's name, or that of all that have no series of their own (``ServerSeries``). ``unlisted``:
     what else is known of those is the time their answers took, in columns.
 
     Plain dicts, because some are counted for every packet: 0.5 µs, against 1.4 µs of a labelled Counter and Histogram.
     """
 
-    __slots__ = ("_series", "discarded", "durations", "queries", "unlisted")
+    __slots__ = ("_series", "discarded", "durations", "queries", "transfers", "unlisted")
 
     def __init__(self, registry: "CollectorRegistry | None" = None, series: ServerSeries | None = None) -> None:
         """Without ``series`` every server has its own."""
         self.queries: dict[tuple[str, str, str], int] = {}
         self.durations: dict[tuple[str, str], list[float]] = {}
         self.discarded: dict[str, int] = {}
+        self.transfers: dict[str, list[float]] = {}
         self.unlisted = DurationRows()
         self._series = series or ServerSeries(0)
         if registry is not None:
@@ -50,6 +57,14 @@ class ProbeStats:
             self.discard(seen.server, seen.discarded)
         if seen.outcome is Outcome.ANSWERED and seen.rtt is not None:
             self._time(seen.server, transport, seen.rtt, 1)
+        if seen.query.whole and seen.took is not None:
+            self._transferred(seen.server, seen.took, seen.octets)
+
+    def _transferred(self, server: str, took: float, octets: int) -> None:
+        counts = self.transfers.setdefault(self._series.label(server), [0] * (len(TRANSFER_BOUNDS) + 3))
+        counts[bisect_left(TRANSFER_BOUNDS, took)] += 1
+        counts[-2] += took
+        counts[-1] += octets
 
     def answered(self, server: str, rtt: float, count: int) -> None:
         """So many answers over UDP, after the same time each, in seconds."""
@@ -154,6 +169,25 @@ class ProbeStats:
             if self._series.is_shown(server):
                 discarded.add_metric((server,), packets)
         yield discarded
+        yield from self._transfer_metrics()
+
+    def _transfer_metrics(self) -> "Iterator[Metric]":
+        from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
+
+        took = HistogramMetricFamily(
+            "soawatch_transfer_duration_seconds",
+            "How long whole transfers took that came to a good end.",
+            labels=("server",),
+        )
+        size = CounterMetricFamily("soawatch_transfer_octets", "Octets of these transfers.", labels=("server",))
+        bounds = [*map(str, TRANSFER_BOUNDS), "+Inf"]
+        none = dict.fromkeys(self._series.labels, [0.0] * (len(TRANSFER_BOUNDS) + 3))
+        for server, (*buckets, seconds, octets) in {**none, **self.transfers}.items():
+            if self._series.is_shown(server):
+                took.add_metric((server,), list(zip(bounds, accumulate(buckets), strict=True)), seconds)
+                size.add_metric((server,), octets)
+        yield took
+        yield size
 
 
 class DurationRows:

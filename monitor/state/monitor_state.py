@@ -1,12 +1,12 @@
 """What the evaluator remembers between polls."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey
 from checks.common.epoch import micros, moment_of
-from checks.model import CheckResult, Health, SignatureEnd
+from checks.model import CheckResult, Health, SignatureEnd, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
@@ -40,6 +40,8 @@ class MonitorState:
     """By zone and check, where there is more to say than the columns hold."""
     ends: dict[tuple[str, str], tuple[SignatureEnd, ...]] = field(default_factory=dict)
     """By zone and check, where the latest result has any."""
+    transfers: dict[tuple[str, str], tuple[ZoneTransfer, ...]] = field(default_factory=dict)
+    """By zone and check, the latest whole one of each way in which it is asked for."""
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     connectivity: Connectivity = field(default_factory=Connectivity)
     steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
@@ -144,6 +146,8 @@ class MonitorState:
             self.ends[name, check] = result.ends
         else:
             self.ends.pop((name, check), None)
+        if result.transfers:
+            self._keep_transfers(result)
         ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
         if check != SERIAL_CHECK and name in columns.zone_table:
             columns.note_ok(check, columns.zone_table.index(name), micros(result.at) if ok_at else 0)
@@ -160,6 +164,13 @@ class MonitorState:
         }
         self.results = {name: results for name, results in kept.items() if results}
         self.ends = {(name, check): ends for (name, check), ends in self.ends.items() if applies(check, name)}
+        self.transfers = {key: some for key, some in self.transfers.items() if applies(key[1], key[0])}
+
+    def _keep_transfers(self, result: CheckResult) -> None:
+        """Those that it tells of, and of every other way the one before."""
+        key = (result.zone, result.check)
+        latest = {one.way: one for one in (*self.transfers.get(key, ()), *result.transfers)}
+        self.transfers[key] = tuple(latest.values())
 
     def drop_result(self, name: str, check: str) -> None:
         results = self.results.get(name)
@@ -183,4 +194,7 @@ class MonitorState:
             found[SERIAL_CHECK] = CheckResult(
                 name, SERIAL_CHECK, moment_of(columns.checked_at[number]), health, reason=why
             )
+        for check in found if self.transfers else ():
+            if (transfers := self.transfers.get((name, check))) is not None:
+                found[check] = replace(found[check], transfers=transfers)
         return found

@@ -7,7 +7,7 @@ from datetime import datetime
 from alerting.incident_lines import current
 from alerting.model import NOT_CHECKED, Alert, Phase
 from checks.common.transfer_tree import transfer_tree, waiting_since
-from checks.model import Cadences, CheckResult, Finding, Health, Zone
+from checks.model import Address, Cadences, CheckResult, Finding, Health, Zone, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.reachable import Reachable
 from checks.replication_state import replication_state
@@ -137,14 +137,27 @@ def addresses(
     known = {(s.server, s.address): s for s in zone_state.address_states} if zone_state else {}
     findings = [f for v in results.values() for f in v.findings]
     ends = {(end.server, end.address): end.at for v in results.values() for end in v.ends}
+    transfers = latest_transfers(results.values())
     return tuple(
         replace(
             address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i, unheard),
             signatures_end=ends.get((server.name, address)),
+            transfers=transfers.get((server.name, address), ()),
         )
         for server in zone.servers
         for i, address in enumerate(server.addresses)
     )
+
+
+def latest_transfers(results: Iterable[CheckResult]) -> Mapping[tuple[str, Address], tuple[ZoneTransfer, ...]]:
+    """By server and address, the latest of each way in which the zone was asked for, whichever check did."""
+    latest: dict[object, ZoneTransfer] = {}
+    for one in sorted((one for v in results for one in v.transfers), key=lambda one: one.at):
+        latest[one.way] = one
+    found: dict[tuple[str, Address], tuple[ZoneTransfer, ...]] = {}
+    for one in latest.values():
+        found[one.server, one.address] = (*found.get((one.server, one.address), ()), one)
+    return found
 
 
 def address_status(

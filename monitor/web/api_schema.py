@@ -5,6 +5,7 @@ from typing import Any
 
 from alerting.model import Alert
 from checks.common.transfer_tree import TransferHop
+from checks.model import ZoneTransfer
 from checks.zone_state.model import IdentityState
 from monitor.config.low_caps import LowCap
 from monitor.state.level import HEALTH_OF_LEVEL
@@ -89,8 +90,24 @@ def _address(address: AddressStatus, now: datetime) -> Json:
         "group": address.group,
         "nsid": address.nsid,
         "identities": [_identity(one) for one in address.identities],
+        "transfers": [_transfer(one) for one in address.transfers],
         "since": iso(address.since),
         "checked_at": iso(address.checked_at),
+    }
+
+
+def _transfer(one: ZoneTransfer) -> Json:
+    return {
+        "at": iso(one.at),
+        "serial": one.serial,
+        "seconds": round(one.seconds, 6),
+        "octets": one.octets,
+        "messages": one.messages,
+        "records": one.records,
+        "octets_per_second": None if one.rate is None else round(one.rate),
+        "key": one.key,
+        "transport": one.transport.value,
+        "source": one.source,
     }
 
 

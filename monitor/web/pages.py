@@ -24,6 +24,7 @@ from monitor.web.propagation_view import PropagationRow, propagation_rows
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.sweep_view import sweep_rows
 from monitor.web.templating import Renderer
+from monitor.web.transfer_view import transfer_rows
 from monitor.web.tree_view import tree_rows
 from monitor.web.view_models import (
     check_rows,
@@ -108,6 +109,7 @@ class Pages:
             findings=finding_views(zone),
             checks=check_rows(zone),
             tree=tree_rows(zone.tree, now),
+            transfers=transfer_rows(zone.addresses),
             chart=chart,
             chosen=chosen,
             spans=list(SPANS),

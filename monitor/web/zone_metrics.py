@@ -10,12 +10,14 @@ from monitor.state.status import AddressStatus, ZoneStatus
 STANDING = (Phase.PENDING, Phase.FIRING)
 """A finding that is on its way out stands no longer, though its alert has not settled yet."""
 
+_OF_TRANSFERS = ("seconds", "octets", "records", "timestamp_seconds")
+
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
 
 def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
     """Gauges as the text formats of Prometheus and OpenMetrics both have them: without the end that one wants."""
-    healthy, found, serials, lags, expiries, signatures = (
+    healthy, found, serials, lags, expiries, signatures, *transfers = (
         _family("soawatch_zone_healthy", "1: all is well; 0: it is not; absent: it is unknown."),
         _family("soawatch_finding", "1 while the finding stands."),
         _family("soawatch_zone_serial", "SOA serial this address serves; absent while it serves none."),
@@ -31,6 +33,12 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
             "soawatch_zone_signature_seconds_left",
             "Until the first signature at this address ends, below 0 since; absent where not signed, or not known.",
         ),
+        _family(
+            "soawatch_zone_transfer_seconds", "How long the last whole transfer from this address took; absent: none."
+        ),
+        _family("soawatch_zone_transfer_octets", "Octets of the last whole transfer from this address."),
+        _family("soawatch_zone_transfer_records", "Records of the last whole transfer from this address."),
+        _family("soawatch_zone_transfer_timestamp_seconds", "When the last whole transfer from this address ended."),
     )
     for zone in zones:
         name = _quoted(zone.name)
@@ -49,7 +57,13 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
             if address.signatures_end is not None:
                 left = (address.signatures_end - now).total_seconds()
                 signatures.append(f"soawatch_zone_signature_seconds_left{labels} {left}\n")
-    return "".join(line for family in (healthy, found, serials, lags, expiries, signatures) for line in family)
+            if address.transfers:
+                last = max(address.transfers, key=lambda one: one.at)
+                values = (last.seconds, last.octets, last.records, last.at.timestamp())
+                for name_of, family, value in zip(_OF_TRANSFERS, transfers, values, strict=True):
+                    family.append(f"soawatch_zone_transfer_{name_of}{labels} {value}\n")
+    families = (healthy, found, serials, lags, expiries, signatures, *transfers)
+    return "".join(line for family in families for line in family)
 
 
 def _family(name: str, text: str) -> list[str]:

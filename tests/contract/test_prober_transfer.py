@@ -105,6 +105,20 @@ async def test_permission(name: str) -> None:
     assert (seen.given > 0) is (seen.transfer is TransferResult.ALLOWED)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+async def test_only_what_comes_to_a_good_end_is_measured(whole: bool) -> None:
+    """Of many messages; without ``whole`` the second is the last that is read, if the first was not."""
+    for name in ("whole", "whole, in one message", "serial moved", "no final SOA", "soa only", "servfail once"):
+        script = TRANSFERS[name]()
+        seen = await pull(script, PATIENT, whole=whole)
+        read = seen.transfer is TransferResult.ALLOWED and (whole or name == "whole, in one message")
+        assert (seen.took is not None) is read, name
+        if seen.took is not None and seen.rtt is not None:
+            assert seen.rtt <= seen.took < PATIENT.transfer.deadline
+            assert seen.messages >= 1
+            assert seen.octets > 12 * seen.records
+
+
 ADDRESS = rr(b"\xc0\x0c", A, b"\xc0\0\2\1")
 MALFORMED = ENDED | {"transfer": TransferResult.MALFORMED}
 

@@ -14,7 +14,7 @@ from alerting.model import Alert, AlertKey, Cause, Incident, IncidentFinding, Ph
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
 from checks.common.transfer_tree import TransferHop
-from checks.model import Address, Health, Observation, Outcome
+from checks.model import Address, Health, Observation, Outcome, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange
@@ -80,6 +80,7 @@ def address(server: str, where: Address, **what: object) -> AddressStatus:
         checked_at=ago(seconds=12),
         expires=NOW + timedelta(days=6, hours=4), signatures_end=NOW + timedelta(days=9),
         nsid=f"{server.partition('.')[0]}-fra",
+        transfers=(ZoneTransfer(server, where, ago(minutes=5), 1.25, 2_500_000, 40, 31_000, SERIAL, "xfr"),),
     )  # fmt: skip
     return replace(start, **what)
 
@@ -261,6 +262,7 @@ class Counters:
         }
         self.probe_stats.durations |= {("ns1", "udp"): buckets, (HIDDEN, "udp"): buckets}
         self.probe_stats.discarded |= {"ns2": 5, HIDDEN: 1}
+        self.probe_stats.transfers |= {key: [0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 1.9, 7500000] for key in ("ns1", HIDDEN)}
         WorkerMetrics(self.probe_stats, self.registry).restarts.inc()
         DurableStore(Path("soawatch.db"), lambda: NOW, self.registry)
         NotifyLog(lambda: 0.0, self.registry).note(NotifyResult.ACCEPTED, "192.0.2.1", "example.com.", "")

@@ -60,6 +60,9 @@ class Ended:
     records: int = 0
     given: int = 0
     octets: int = 0
+    messages: int = 0
+    took: float | None = None
+    """Seconds from the question to the last message; None unless it came whole."""
     evidence: bytes = b""
     content: ZoneContent | None = None
     tls: Tls | None = None
@@ -253,7 +256,7 @@ class Transfer:
         refusal = self._check.end() if self._check is not None else None
         if refusal is not None:
             return self._ended(TransferResult.MALFORMED, str(refusal))
-        return self._ended(TransferResult.ALLOWED)
+        return replace(self._ended(TransferResult.ALLOWED), took=monotonic() - self._started)
 
     def _refusal(self, text: str, by: str) -> Ended:
         return self._ended(TransferResult.MALFORMED, str(Refusal(text, by)))
@@ -283,10 +286,11 @@ class Transfer:
         return record.owner == self._request.question.name and record.type == SOA
 
     def _ended(self, transfer: TransferResult, detail: str = "", skew: float | None = None) -> Ended:
-        octets = self._stream.octets
+        octets, messages = self._stream.octets, self._messages
         return Ended(
-            Outcome.ANSWERED, transfer, detail, self._answer, self._rtt, skew, self._records, self._given, octets
-        )
+            Outcome.ANSWERED, transfer, detail, self._answer, self._rtt, skew, self._records, self._given, octets,
+            messages,
+        )  # fmt: skip
 
     def _unread(self, outcome: Outcome, detail: str, wire: bytes) -> Ended:
         if self._answer is not None:

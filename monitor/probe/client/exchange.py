@@ -283,7 +283,8 @@ class Exchange:
             authoritative=answer is not None and answer.authoritative,
             shape=answer.shape if answer is not None else None, soa=answer.soa if answer is not None else None,
             ede=answer.options.ede if answer is not None else (), transfer=ended.transfer, skew=ended.skew,
-            records=ended.records, given=ended.given, octets=ended.octets, discarded=int(bool(ended.evidence)),
+            records=ended.records, given=ended.given, octets=ended.octets, messages=ended.messages, took=ended.took,
+            discarded=int(bool(ended.evidence)),
             detail=bounded(ended.detail), evidence=evidence(ended.evidence), content=ended.content, tls=ended.tls,
         )  # fmt: skip
 

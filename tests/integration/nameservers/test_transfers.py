@@ -101,6 +101,13 @@ async def test_a_transfer_pulled_whole_is_good(world: World, probe: Prober) -> N
     rule = TransferRule("*", Expectation.ALLOWED, XFR.name, whole=True)
     result = await Watch(probe, world.zone(BIG, transfers=(rule,))).look("transfer")
     assert result.health is Health.GOOD, result
+    addresses = [(server.name, address) for server in world.servers for address in server.setup.addresses]
+    assert {(one.server, one.address) for one in result.transfers} == set(addresses)
+    for one in result.transfers:
+        assert one.records == result.transfers[0].records > BIG_COUNT
+        assert one.octets > 12 * one.records
+        assert one.messages > 1
+        assert one.seconds > 0
 
 
 async def test_a_transfer_that_passes_our_limits_is_ended_by_us(world: World) -> None:

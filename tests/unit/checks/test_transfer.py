@@ -1,6 +1,7 @@
 """The matrix: expectation x how the transfer ended x what the SOA beside it says → what is said."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -111,6 +112,47 @@ def test_ending(result: TransferResult, records: int, allowed: str, refused: str
 def test_whoever_gives_soas_and_no_more_gives_nothing_away(result: TransferResult, records: int, refused: str) -> None:
     assert word(check_result(CLOSED, result, records=records, given=0)) == refused
     assert word(check_result(OPEN, result, records=records, given=0)) == FAILED
+
+
+TIMED = {"records": 5, "octets": 3000, "messages": 1, "took": 12.0}
+
+
+@pytest.mark.parametrize(
+    ("limit", "took", "found"),
+    [(10, 12.0, "transfer-slow"), (12, 12.0, FINE), (10, None, FINE), (None, 4000.0, FINE), (60, 12.0, FINE)],
+)
+def test_slow_is_what_took_longer_than_its_rule_allows(limit: int | None, took: float | None, found: str) -> None:
+    longest = None if limit is None else timedelta(seconds=limit)
+    rule = TransferRule("ns1", Expectation.ALLOWED, key="xfr", whole=True, max_duration=longest)
+    result = check_result(rule, R.ALLOWED, **{**TIMED, "took": took})
+    assert word(result) == found
+    if found:
+        assert result.findings[0].text == (
+            "ns1 (192.0.2.1) took 12.0 s to give the zone with key xfr: 3000 octets with 5 records in 1 message; "
+            "10 s are allowed"
+        )
+
+
+def test_only_a_transfer_that_was_to_be_read_whole_and_was_is_measured() -> None:
+    whole = TransferRule("ns1", Expectation.ALLOWED, key="xfr", whole=True)
+    where = matrix(whole)
+    poll = tried(where, whole, R.ALLOWED, **TIMED)
+    given = replace(poll.seen[1], soa=replace(SOA, serial=10))
+    poll = replace(poll, seen=(poll.seen[0], given))
+    read = replace(poll, seen=(poll.seen[0], replace(given, query=replace(given.query, whole=True))))
+    (one,) = run_check(Transfer(), where, read, ZoneState(where.name)).transfers
+    assert (one.seconds, one.octets, one.messages, one.records, one.serial, one.key) == (12.0, 3000, 1, 5, 10, "xfr")
+    assert (one.rate, replace(one, seconds=0.0).rate) == (250.0, None)
+    assert not run_check(Transfer(), where, poll, ZoneState(where.name)).transfers
+    for lacking in ({"took": None}, {"soa": None}):
+        cut = replace(read, seen=(read.seen[0], replace(read.seen[1], **lacking)))  # type: ignore[arg-type]
+        assert not run_check(Transfer(), where, cut, ZoneState(where.name)).transfers
+
+
+def test_a_limit_is_for_a_zone_that_is_pulled_to_its_end() -> None:
+    for expect, whole in ((Expectation.ALLOWED, False), (Expectation.REFUSED, True)):
+        with pytest.raises(ValueError, match="max_duration is for a zone that is pulled to its end"):
+            TransferRule("ns1", expect, whole=whole, max_duration=timedelta(seconds=1))
 
 
 def test_every_ending_has_its_row() -> None:

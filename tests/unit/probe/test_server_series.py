@@ -1,6 +1,7 @@
 """Where not every server has series of its own: every event is counted once, and nothing that is counted ever falls."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from checks.model import Outcome
+from checks.model import Outcome, TransferResult, Transport
 from monitor.probe.server_series import LINGER, OTHER, OTHER_HIDDEN, ServerSeries
 from monitor.probe.stats import ProbeStats
+from tests.support.observations import pulled, query, zone
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SERVERS = tuple(f"ns{number}" for number in range(8))
@@ -196,3 +198,24 @@ def test_every_series_only_grows_and_all_of_them_are_everything(steps: list[tupl
                 look()
     look()
     assert len([server for server in series.labels if server in SERVERS]) <= 2 * MOST
+
+
+def test_whole_transfers_are_counted_in_the_series_of_their_server() -> None:
+    """By how long they took, with their octets; what was not to be read to its end, or was not, is in no figure."""
+    registry = CollectorRegistry()
+    stats = ProbeStats(registry, placed(1, 2))
+    where = zone("ns0", "ns1")
+    for server, took, whole in (("ns0", 0.3, True), ("ns1", 90.0, True), ("ns0", None, True), ("ns0", 7.0, False)):
+        asked = replace(query(where, server, "AXFR", transport=Transport.TCP), whole=whole)
+        stats.note(pulled(asked, TransferResult.ALLOWED, took=took, octets=1000))
+    told = {
+        (sample.name.removeprefix("soawatch_transfer_"), *sample.labels.values()): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name.startswith("soawatch_transfer_")
+    }
+    assert told["duration_seconds_bucket", "ns0", "0.1"] == 0
+    assert told["duration_seconds_bucket", "ns0", "0.5"] == told["duration_seconds_count", "ns0"] == 1
+    assert told["duration_seconds_bucket", OTHER, "60.0"] == 0
+    assert told["duration_seconds_sum", OTHER] == 90.0
+    assert (told["octets_total", "ns0"], told["octets_total", OTHER]) == (1000, 1000)

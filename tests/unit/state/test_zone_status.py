@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerting.finding_types import severity_of
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase
-from checks.model import CheckResult, Finding, Health, SignatureEnd
+from checks.model import CheckResult, Finding, Health, SignatureEnd, Transport, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
@@ -23,6 +24,7 @@ from monitor.state.zone_status import HEALTH_CHECKS, summarise, zone_status
 from monitor.web.api_schema import zone_data
 from monitor.web.formatting import iso
 from monitor.web.templating import environment
+from monitor.web.transfer_view import transfer_lines, way
 from monitor.web.view_models import roles
 from monitor.web.zone_metrics import series
 from tests.support.monitor_state import minute
@@ -220,6 +222,56 @@ def test_of_a_zone_that_is_not_served_no_group_shows_an_end(ns2: str, told: bool
         told,
         told,
     )
+
+
+def test_the_last_whole_transfer_stays_until_there_is_another() -> None:
+    """Of each way in which it is asked for; one that failed since, or another check's, takes none away."""
+    ns1, ns2 = (place for _, place in ZONE.server_addresses())
+    page = story(ZONE, {"ns1": "10", "ns2": "10"})[-1]
+    state = MonitorState()
+    state.use(ZoneColumns(ZoneTable.of((ZONE,))))
+    first = ZoneTransfer("ns2", ns2, page.at, 2.0, 4_000_000, 60, 50_000, 10)
+    keyed = replace(first, key="xfr", octets=3000)
+    state.store_result(CheckResult(ZONE.name, "transfer", page.at, Health.GOOD, transfers=(first, keyed)))
+    state.store_result(CheckResult(ZONE.name, "transfer", minute(61), Health.UNKNOWN, reason="no TCP"))
+    newer = replace(first, at=minute(90), seconds=4.0)
+    state.store_result(CheckResult(ZONE.name, "content", minute(90), Health.GOOD, transfers=(newer,)))
+
+    def drawn() -> ZoneStatus:
+        return zone_status(ZONE, page.zone_state, state.results_of(ZONE.name), [], None, page.at)
+
+    assert [one.transfers for one in drawn().addresses] == [(), (newer, keyed)]
+    assert [*transfer_lines(drawn().addresses, minute(90))] == [
+        f"transfer: ns2 ({ns2}): 4.0 MB, 50000 records in 4.00 s (1.0 MB/s)",
+        f"transfer: ns2 ({ns2}) with key xfr: 3.0 kB, 50000 records in 2.00 s (1.5 kB/s), 1 h 30 min ago",
+    ]
+    told = [line for line in series([drawn()], page.at).splitlines() if line.startswith("soawatch_zone_transfer_")]
+    labels = f'{{zone="{ZONE.name}",server="ns2",address="{ns2}"}}'
+    assert f"soawatch_zone_transfer_seconds{labels} 4.0" in told
+    assert f"soawatch_zone_transfer_octets{labels} 4000000" in told
+    assert len(told) == 4
+    _, shown = zone_data(drawn(), page.at)["addresses"]
+    assert shown["transfers"][0] == {
+        "at": iso(minute(90)), "serial": 10, "seconds": 4.0, "octets": 4_000_000, "messages": 60, "records": 50_000,
+        "octets_per_second": 1_000_000, "key": None, "transport": "tcp", "source": None,
+    }  # fmt: skip
+    state.keep_results(lambda check, zone: check != "content")
+    assert [one.transfers for one in drawn().addresses] == [(), (first, keyed)]
+    state.keep_results(lambda check, zone: False)
+    assert not state.transfers
+    assert ns1 != ns2
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        ({}, ""),
+        ({"key": "xfr", "transport": Transport.TLS, "source": "192.0.2.9"}, "with key xfr over TLS from 192.0.2.9"),
+    ],
+)
+def test_how_a_transfer_was_asked_for(one: dict[str, Any], said: str) -> None:
+    _, ns2 = (place for _, place in ZONE.server_addresses())
+    assert way(ZoneTransfer("ns2", ns2, minute(1), 0.0, 512, 1, 4, 10, **one)) == said
 
 
 def test_signatures_end_where_the_latest_look_saw_that_they_do() -> None:

@@ -55,6 +55,16 @@ async def test_when_signatures_end_is_shown_where_the_zone_is_signed() -> None:
         assert "ended 61 d ago<span" in (await http.get("/zones/mixed.example")).text
 
 
+async def test_the_last_whole_transfers_are_shown_where_there_were_any() -> None:
+    plain = zone("plain.example.")
+    for server in SERVERS:
+        plain = change(plain, server, transfers=())
+    async with client(await stage(status([plain, zone("given.example.")]))) as http:
+        assert "Transfers" not in (await http.get("/zones/plain.example")).text
+        text = (await http.get("/zones/given.example")).text
+        assert all(word in text for word in ("with key xfr", "5 min ago", "1.2 s", "2.5 MB", "31\u202f000", "2.0 MB/s"))
+
+
 def only(*names: str, **health: Health) -> object:
     return status([replace(zone(name), health=health.get(name[0], Health.GOOD)) for name in names])
 

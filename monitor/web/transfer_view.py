@@ -1,0 +1,67 @@
+"""Whole transfers of a zone, in words: when, how long, how large, how fast; for the page and for the commands."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from checks.common.text import format_duration, plural
+from checks.model import Transport, ZoneTransfer
+from monitor.state.status import AddressStatus
+
+_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    """A transfer in a line. ``way`` says how it was asked for where that is not over TCP without a key."""
+
+    server: str
+    address: str
+    way: str
+    at: datetime
+    serial: int
+    seconds: float
+    size: str
+    records: int
+    messages: int
+    rate: str
+
+
+def transfer_rows(addresses: Iterable[AddressStatus]) -> list[TransferRow]:
+    """In the order of the addresses."""
+    return [_row(one) for address in addresses for one in address.transfers]
+
+
+def _row(one: ZoneTransfer) -> TransferRow:
+    return TransferRow(
+        one.server, str(one.address), way(one), one.at, one.serial, one.seconds, octets(one.octets), one.records,
+        one.messages, "" if one.rate is None else f"{octets(one.rate)}/s",
+    )  # fmt: skip
+
+
+def way(one: ZoneTransfer) -> str:
+    """ "with key xfr over TLS from 192.0.2.9"; empty where it is as usual."""
+    said = (
+        f"with key {one.key}" if one.key is not None else "",
+        "over TLS" if one.transport is Transport.TLS else "",
+        f"from {one.source}" if one.source is not None else "",
+    )
+    return " ".join(part for part in said if part)
+
+
+def octets(count: float) -> str:
+    """ "512 octets", "3.4 MB", in powers of a thousand."""
+    for size, unit in _UNITS:
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return plural(round(count), "octet")
+
+
+def transfer_lines(addresses: Iterable[AddressStatus], now: datetime) -> Iterator[str]:
+    """A line for each: "transfer: ns1 (192.0.2.1) with key xfr: 3.4 MB, 51000 records in 1.2 s (2.8 MB/s)"."""
+    for row in transfer_rows(addresses):
+        how = f" {row.way}" if row.way else ""
+        rate = f" ({row.rate})" if row.rate else ""
+        ago = f", {format_duration(now - row.at)} ago" if (now - row.at).total_seconds() >= 1 else ""
+        size = f"{row.size}, {plural(row.records, 'record')}"
+        yield f"transfer: {row.server} ({row.address}){how}: {size} in {row.seconds:.2f} s{rate}{ago}"

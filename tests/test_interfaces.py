@@ -24,11 +24,11 @@ from alerting.render import as_data, render
 from checks.model import Health, Outcome, Transport
 from checks.model.finding_type import Severity
 from monitor.probe.notify.responder import NotifyResult
-from monitor.web import metrics
+from monitor.web import diff_request, metrics, wait_request
 from monitor.web.app import build
 from monitor.web.metrics import select_zones
-from monitor.web.wait_request import KEYS
 from tests.support.alerts import OPENED_MESSAGE
+from tests.support.diff_stage import diff_stage
 from tests.support.hookserver import Request, hookserver
 from tests.support.waiting_stage import events_of, waiting_stage
 from tests.support.web_client import client
@@ -190,7 +190,16 @@ async def test_every_event_of_a_wait_is_described() -> None:
     agrees("api.md", "The end of a wait", end)
     for address in end["addresses"]:
         agrees("api.md", "An address of a wait", address)
-    assert {bare(row[0]) for row in rows(section("api.md", "Waiting for a change"))} == set(KEYS)
+    assert {bare(row[0]) for row in rows(section("api.md", "Waiting for a change"))} == set(wait_request.KEYS)
+
+
+async def test_every_key_of_a_comparison_is_described() -> None:
+    async with client(await diff_stage({"ns2": (SERIAL, ())})) as http:
+        answer = await http.post("/api/v1/zones/example.com/diff", json={"before": "ns1", "after": "ns2"})
+    assert answer.json()["removed"]
+    agrees("diff.md", "As JSON", answer.json())
+    agrees("diff.md", "A compared zone", answer.json()["before"])
+    assert {bare(row[0]) for row in rows(section("api.md", "Comparing two servers"))} == set(diff_request.KEYS)
 
 
 def check_incident(data: Mapping[str, Any]) -> None:

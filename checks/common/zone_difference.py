@@ -4,9 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from checks.model import Address, Soa
-from checks.model.content import GENERATED_TYPES
+from checks.model.content import BUCKETS, GENERATED_TYPES
 
 REMOVED, ADDED = "-", "+"
+
+
+class CannotCompare(Exception):
+    """A sentence on why nothing can be told of the two zones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,21 @@ class ZoneComparison:
     def complete(self) -> bool:
         """All that they differ in is known."""
         return not self.unread and not self.partly
+
+
+def left_out(found: ZoneComparison, shown: int) -> list[str]:
+    """In sentences, what else the two differ in where ``shown`` of the records that are known are shown."""
+    told = []
+    if more := found.difference.number - shown:
+        told.append(f"and {more} more" if found.complete else f"and at least {more} more")
+    if found.unread:
+        told.append(
+            f"not read: {found.unread} of {BUCKETS} parts of the zone in which records differ as well; "
+            "the serials and numbers of records are those of the whole zone"
+        )
+    if found.partly:
+        told.append("not read: some records of the parts that differ, there were too many")
+    return told
 
 
 def zone_difference(before: Iterable[str], after: Iterable[str], *, dnssec: bool) -> ZoneDifference:

@@ -7,12 +7,12 @@ as long as fewer differences are known than are wanted, MAX_PASSES times at most
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from checks.common.transfers import why_not_given
-from checks.common.zone_difference import ComparedZone, ZoneComparison, soa_line, zone_difference
-from checks.model import Address, Observation, Outcome, Query, Soa, Transport, ZoneContent
+from checks.common.zone_difference import CannotCompare, ComparedZone, ZoneComparison, soa_line, zone_difference
+from checks.model import Address, Observation, Outcome, Query, Soa, ZoneContent
 from checks.model.content import BUCKETS
 from monitor.polling.sweep import ProbeQueries
 
@@ -26,17 +26,16 @@ MAX_STARTS = 2
 """Times that it is begun where a zone moves on meanwhile."""
 
 
-class CannotCompare(Exception):
-    """A sentence on why nothing can be told of the two zones."""
-
-
 @dataclass(frozen=True, slots=True)
 class TransferSource:
-    """A server to take the zone from: the first of its addresses that answers, with a TSIG key where it needs one."""
+    """A server to take the zone from: by the first of these transfers that is answered, each from another address."""
 
     server: str
-    addresses: tuple[Address, ...]
-    key: str | None = None
+    transfers: tuple[Query, ...]
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        return tuple(transfer.address for transfer in self.transfers)
 
 
 class _Moved(Exception):
@@ -44,16 +43,16 @@ class _Moved(Exception):
 
 
 async def compare_zones(
-    probe: ProbeQueries, zone: str, before: TransferSource, after: TransferSource, *, dnssec: bool, wanted: int
+    probe: ProbeQueries, before: TransferSource, after: TransferSource, *, dnssec: bool, wanted: int
 ) -> ZoneComparison:
-    """What ``zone`` differs in from one server to the other. ``dnssec``: records of GENERATED_TYPES count; ``wanted``:
+    """What a zone differs in from one server to the other. ``dnssec``: records of GENERATED_TYPES count; ``wanted``:
     so many differences are enough, and more are told where they are known.
 
     Raises CannotCompare where one of them gives no zone, or moves on whenever it is transferred again.
     """
     told = ""
     for _ in range(MAX_STARTS):
-        seen = await _both(*(_first(probe, zone, source) for source in (before, after)))
+        seen = await _both(_first(probe, before), _first(probe, after))
         try:
             return await _in_detail(probe, seen, dnssec=dnssec, wanted=wanted)
         except _Moved as moved:
@@ -93,13 +92,11 @@ async def _both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, T]) -> t
     return first, second
 
 
-async def _first(probe: ProbeQueries, zone: str, source: TransferSource) -> Observation:
+async def _first(probe: ProbeQueries, source: TransferSource) -> Observation:
     """The zone from the first of the addresses that answers."""
     failed = ""
-    for address in source.addresses:
-        query = Query(
-            zone, source.server, address, zone, "AXFR", Transport.TCP, key=source.key, whole=True, content=()
-        )  # fmt: skip
+    for transfer in source.transfers:
+        query = replace(transfer, whole=True, content=())
         seen = await _ask(probe, query)
         if seen.content is not None and seen.soa is not None:
             return seen
@@ -111,11 +108,7 @@ async def _first(probe: ProbeQueries, zone: str, source: TransferSource) -> Obse
 
 async def _again(probe: ProbeQueries, seen: Observation, parts: tuple[int, ...]) -> ZoneContent:
     """The records of these parts, of the zone as it was."""
-    asked = seen.query
-    query = Query(
-        asked.zone, asked.server, asked.address, asked.zone, "AXFR", Transport.TCP, key=asked.key, whole=True,
-        content=parts,
-    )  # fmt: skip
+    query = replace(seen.query, content=parts)
     again = await _ask(probe, query)
     if again.content is None or again.soa is None:
         raise CannotCompare(f"{_place(query)} gave the zone once, and not again: {why_not_given(again)}")

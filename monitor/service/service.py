@@ -25,6 +25,7 @@ from monitor.polling.stored_addresses import recall_addresses
 from monitor.probe.cannot_listen import CannotListen
 from monitor.probe.server_series import ServerSeries
 from monitor.service.config_log import log_problems, log_refusal, log_warnings
+from monitor.service.diffs import ServiceDiffs
 from monitor.service.notify_service import NotifyService
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import PollQueue
@@ -169,6 +170,7 @@ class Service:
         context = WebContext(
             lambda: self.status, self._registry, self._poller.stats, server_series, self._store, self._event_hub, now,
             self._stopping, ServiceWaits(lambda: self._evaluator.plan.zones, self._poller.probe),
+            ServiceDiffs(lambda: self._evaluator.plan.zones, self._poller.probe),
             Settings(service.token, service.public, config.metrics.max_zones, service.url),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)

@@ -15,6 +15,7 @@ from monitor.state.ports import StoreError
 from monitor.web.api import Api
 from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, is_same_secret, read_form, set_session_cookie
 from monitor.web.client_address import forwarded_client
+from monitor.web.diffs import DiffEndpoint, Diffs
 from monitor.web.events import Events
 from monitor.web.headline import scheduler_stalled
 from monitor.web.login_attempts import LoginAttempts
@@ -37,10 +38,14 @@ def build(context: WebContext) -> Starlette:
     renderer = Renderer(context, snapshot, static)
     attempts = LoginAttempts()
     login = Login(context, renderer, attempts)
+    diffs = Diffs(context)
     app = Starlette(
         routes=[
             *Pages(context, snapshot, renderer).routes(),
             Route("/api/v1/zones/{zone:path}/wait", Waits(context, snapshot), methods=["GET", "POST"]),
+            Route(
+                "/api/v1/zones/{zone:path}/diff", DiffEndpoint(context, snapshot, diffs).serve, methods=["GET", "POST"]
+            ),
             *Api(context, snapshot).routes(),
             Route("/metrics", MetricsEndpoint(context, snapshot).serve),
             Route("/events", Events(context)),

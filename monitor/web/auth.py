@@ -21,12 +21,13 @@ from monitor.web.snapshot import Settings, View, WebContext
 COOKIE = "soawatch"
 SESSION_LIFETIME = timedelta(days=30)
 MAX_FORM_SIZE = 4096
-"""Octets the one form may have."""
-MAX_WAIT_SIZE = 16384
-"""Octets that a request to wait may have; nothing else may have a body."""
+"""Octets a form may have."""
+MAX_BODY_SIZE = 16384
+"""Octets that a request to wait or to compare may have; nothing else may have a body."""
 READS = ("GET", "HEAD")
 FORMS = ("/login", "/logout")
-_WAIT = re.compile(r"/api/v1/zones/.+/wait")
+_PAGE_FORM = re.compile(r"/zones/.+/diff")
+_ASKING = re.compile(r"/api/v1/zones/.+/(?:wait|diff)")
 OPEN_PATHS = ("/healthz", "/readyz", "/login", "/logout", "/static/")
 """What anybody may always ask for; none of it tells anything of a zone."""
 
@@ -111,17 +112,17 @@ class AuthMiddleware:
 
 def _largest_body(path: str) -> int:
     """Octets that may be posted there; zero: nothing may."""
-    if path in FORMS:
+    if path in FORMS or _PAGE_FORM.fullmatch(path):
         return MAX_FORM_SIZE
-    return MAX_WAIT_SIZE if _WAIT.fullmatch(path) else 0
+    return MAX_BODY_SIZE if _ASKING.fullmatch(path) else 0
 
 
 def _octets(headers: Headers) -> int:
     """How long the body says it is; one that does not say counts as too long."""
     if "transfer-encoding" in headers:
-        return MAX_WAIT_SIZE + 1
+        return MAX_BODY_SIZE + 1
     length = headers.get("content-length", "0")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else MAX_WAIT_SIZE + 1
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else MAX_BODY_SIZE + 1
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
@@ -185,7 +186,7 @@ def _genuine(value: str, token: Secret, now: datetime) -> bool:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of the one form; AuthMiddleware has found it short enough."""
+    """The fields of a form; AuthMiddleware has found it short enough."""
     body = (await request.body()).decode("utf-8", "replace")
     try:
         return {name: values[0] for name, values in parse_qs(body, max_num_fields=4).items()}

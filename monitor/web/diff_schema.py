@@ -6,9 +6,15 @@ from typing import Any
 from checks.common.zone_difference import ADDED, REMOVED, ComparedZone, ZoneComparison
 
 
-def comparison_data(found: ZoneComparison, lines: int) -> dict[str, Any]:
-    """With ``lines`` records at most, in the order of the zone; the counts are of all that are known."""
-    told = list(islice(found.difference, lines))
+def comparison_data(found: ZoneComparison, lines: int, characters: int | None = None) -> dict[str, Any]:
+    """With ``lines`` records at most, and no more than so many ``characters`` of them, in the order of the zone; the
+    counts are of all that are known.
+    """
+    told, left = [], characters
+    for sign, line in islice(found.difference, lines):
+        if left is not None and (left := left - len(line)) < 0:
+            break
+        told.append((sign, line))
     return {
         "zone": found.zone,
         "is_equal": found.equal,

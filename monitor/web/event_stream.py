@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Send
+
+T = TypeVar("T")
 
 KEEPALIVE = 15.0
 """Seconds between comments that keep proxies from closing an idle stream."""
@@ -25,13 +28,26 @@ async def send_text(send: Send, text: str) -> None:
 
 async def until_closed(stream: Coroutine[None, None, None], receive: Receive, stopping: asyncio.Event) -> None:
     """Runs the stream until it, its watcher or the service ends."""
-    ends = [asyncio.create_task(each) for each in (stream, _disconnected(receive), _set(stopping))]
+    await _until_first(stream, receive, stopping)
+
+
+async def while_wanted(work: Coroutine[Any, Any, T], receive: Receive, stopping: asyncio.Event) -> T | None:
+    """What comes of the work, also what it raises; None where its client went away, or the service ended, before."""
+    done = await _until_first(work, receive, stopping)
+    return None if done.cancelled() else done.result()
+
+
+async def _until_first(work: Coroutine[Any, Any, T], receive: Receive, stopping: asyncio.Event) -> asyncio.Task[T]:
+    """The work, done or cancelled."""
+    task = asyncio.create_task(work)
+    ends: list[asyncio.Task[Any]] = [task, *map(asyncio.create_task, (_disconnected(receive), _set(stopping)))]
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for end in ends:
             end.cancel()
         await asyncio.gather(*ends, return_exceptions=True)
+    return task
 
 
 async def _set(event: asyncio.Event) -> None:

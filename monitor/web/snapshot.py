@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from alerting.model import Incident, Secret
 from checks.common.wait_progress import AddressProgress, WaitProgress
-from checks.model import Zone
+from checks.common.zone_difference import ZoneComparison
+from checks.model import Address, Server, Zone
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.probe.message.names import BadName, parse_name
@@ -58,12 +59,32 @@ class RunningWait(Protocol):
     async def run(self) -> WaitProgress: ...
 
 
-class ZoneWaits(Protocol):
-    """Waits at the zones that are watched; ``zone`` is one of them as it is watched now."""
+class WatchedZones(Protocol):
+    """``zone`` is one of the zones that are watched, as it is watched now."""
 
     def zone(self, name: str) -> Zone | None: ...
 
+
+class ZoneWaits(WatchedZones, Protocol):
+    """Waits at the zones that are watched."""
+
     def wait(self, progress: WaitProgress, tell: Callable[[WaitProgress, AddressProgress], None]) -> RunningWait: ...
+
+
+class ZoneDiffs(WatchedZones, Protocol):
+    """Comparisons of zones that are watched. Each of the two servers may be asked at one of these addresses."""
+
+    async def compare(
+        self,
+        zone: Zone,
+        before: Sequence[tuple[Server, Address]],
+        after: Sequence[tuple[Server, Address]],
+        *,
+        dnssec: bool,
+        wanted: int,
+    ) -> ZoneComparison:
+        """``dnssec``: what signers make counts; ``wanted``: so many differences are enough. Raises CannotCompare."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,7 @@ class WebContext:
     now: Now
     stopping: asyncio.Event
     waits: ZoneWaits
+    diffs: ZoneDiffs
     settings: Settings = Settings()
 
 

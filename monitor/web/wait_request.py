@@ -1,17 +1,15 @@
 """Reads the body of a request to wait: what is waited for, where, and for how long."""
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from checks.common.wait_progress import WaitProgress, choose
 from checks.model import Zone
 from monitor.config.addresses import address
 from monitor.config.awaited import awaited, serial_number
-from monitor.config.durations import duration
-from monitor.config.errors import InvalidValue, known, near, quoted
+from monitor.config.errors import InvalidValue
+from monitor.web.json_body import ValueReader, count, flag, read_object, seconds
 
-DEFAULT_TIMEOUT, LEAST_TIMEOUT, MOST_TIMEOUT = 300.0, 0.1, 3600.0
+DEFAULT_TIMEOUT, MOST_TIMEOUT = 300.0, 3600.0
 MAX_LOOKS = 100
 MAX_NAMES = 1000
 """Servers, or addresses, that may be named."""
@@ -19,15 +17,7 @@ MAX_NAMES = 1000
 
 def read_wait(zone: Zone, body: bytes) -> tuple[WaitProgress, float]:
     """The wait before its first look, and how many seconds it may last. Raises InvalidValue."""
-    try:
-        given = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        raise InvalidValue("the body is not JSON") from None
-    if not isinstance(given, dict):
-        raise InvalidValue("the body is not an object", 'write for example {"serial": 2026112701}')
-    if strange := next((key for key in given if key not in KEYS), None):
-        raise InvalidValue(f"there is no key {quoted(strange)}", near(strange, KEYS) or known(KEYS))
-    read = {key: KEYS[key](key, value) for key, value in given.items() if value is not None}
+    read = read_object(body, KEYS, '{"serial": 2026112701}')
     wanted = awaited(
         zone.name,
         read.get("serial"),
@@ -64,32 +54,19 @@ def _texts(key: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _flag(key: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidValue(f"{key} is true or false")
-    return value
-
-
 def _looks(key: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_LOOKS:
-        raise InvalidValue(f"{key} is a number from 1 to {MAX_LOOKS}")
-    return value
+    return count(key, value, MAX_LOOKS)
 
 
 def _timeout(key: str, value: object) -> float:
-    """Seconds as a number, or a duration as in the configuration."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    seconds = float(value) if number else duration(value).total_seconds()  # type: ignore[arg-type]
-    if not LEAST_TIMEOUT <= seconds <= MOST_TIMEOUT:
-        raise InvalidValue(f"{key} is not between 0.1 s and one hour")
-    return seconds
+    return seconds(key, value, MOST_TIMEOUT, "one hour")
 
 
-KEYS: Mapping[str, Callable[[str, object], Any]] = {
+KEYS: Mapping[str, ValueReader] = {
     "serial": _serial,
     "records": _texts,
     "absent": _texts,
-    "exact": _flag,
+    "exact": flag,
     "servers": _texts,
     "addresses": _texts,
     "looks": _looks,

@@ -12,12 +12,12 @@ from starlette.types import Receive, Scope, Send
 
 from checks.common.wait_progress import WaitProgress
 from checks.common.wait_text import Ended
-from checks.model import Zone
 from monitor.config.errors import InvalidValue
 from monitor.web.event_stream import KEEPALIVE, STILL_HERE, send_text, stream_start, until_closed
-from monitor.web.snapshot import RunningWait, SnapshotCache, View, WebContext
+from monitor.web.snapshot import RunningWait, SnapshotCache, WebContext
 from monitor.web.wait_request import read_wait
 from monitor.web.wait_schema import end_data, step_data
+from monitor.web.zone_request import bad_request, refuse_all_but_json, refuse_public, watched_zone
 
 log = structlog.get_logger(__name__)
 
@@ -40,11 +40,13 @@ class Waits:
         request = Request(scope, receive)
         if request.method != "POST":
             raise HTTPException(405, "a wait is asked for by POST", {"Allow": "POST"})
-        zone = self._zone(request)
+        refuse_public(request, self._context, "wait")
+        refuse_all_but_json(request, "what is waited for, and for how long,")
+        zone = watched_zone(request, self._snapshot, self._context.waits)
         try:
             progress, timeout = read_wait(zone, await request.body())
         except InvalidValue as error:
-            raise HTTPException(400, f"{error.text}{f' ({error.hint})' if error.hint else ''}") from None
+            raise bad_request(error) from None
         if self._count >= self._most:
             raise HTTPException(503, "too many waits are under way", {"Retry-After": "30"})
         self._count += 1
@@ -55,25 +57,6 @@ class Waits:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await send({"type": "http.response.body"})
-
-    def _zone(self, request: Request) -> Zone:
-        """The zone that is meant, where the client may wait at all.
-
-        A form of another site can send no JSON without asking first, which is refused.
-        """
-        if request.state.view is not View.WHOLE:
-            if self._context.settings.token is None:
-                raise HTTPException(403, "public viewers cannot wait: nobody may ask nameservers by us without a token")
-            raise HTTPException(401, headers={"WWW-Authenticate": 'Bearer realm="soawatch"'})
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise HTTPException(415, "the body has to be of the type application/json")
-        if request.query_params:
-            raise HTTPException(400, "what is waited for, and for how long, is said in the body, not in the URL")
-        status = self._snapshot.zone(View.WHOLE, request.path_params["zone"])
-        zone = self._context.waits.zone(status.name) if status is not None else None
-        if zone is None:
-            raise HTTPException(404, "no such zone is watched")
-        return zone
 
     async def _stream(self, progress: WaitProgress, timeout: float, send: Send) -> None:
         events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()

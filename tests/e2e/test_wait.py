@@ -1,4 +1,4 @@
-"""The service waits for whoever asks it to, over a real connection."""
+"""The service waits, and compares, for whoever asks it to, over a real connection."""
 
 import asyncio
 import json
@@ -44,6 +44,10 @@ async def test_a_change_is_waited_for_while_it_comes(tmp_path: Path) -> None:
             refused = await http.post(f"api/v1/zones/{ZONE}/wait", json={"records": ["fresh"]})
             assert refused.status_code == 400
             assert "is not a name, a type and a value" in refused.text
+            compared = await http.post(f"api/v1/zones/{ZONE}/diff", json={"before": "ns1", "after": "ns2"})
+            assert compared.status_code == 502  # the secondaries of the pair give the zone to nobody
+            assert "ns2 (127.0.0.1:" in compared.text
+            assert "gives no zone: the transfer is refused (REFUSED)" in compared.text
 
 
 async def test_the_service_stops_while_somebody_waits(tmp_path: Path) -> None:

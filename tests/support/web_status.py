@@ -23,6 +23,7 @@ from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.notify.responder import NotifyResult
 from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
+from monitor.service.diffs import ServiceDiffs
 from monitor.service.notify_service import NotifyLog
 from monitor.service.waits import ServiceWaits
 from monitor.state.evaluator import Evaluator
@@ -40,7 +41,7 @@ from monitor.state.write_buffer import WriteBuffer
 from monitor.store.durable import DurableStore
 from monitor.web.app import Settings, WebContext
 from monitor.web.event_hub import EventHub
-from monitor.web.snapshot import ZoneWaits
+from monitor.web.snapshot import ZoneDiffs, ZoneWaits
 from tests.support.fakes.prober import FakeProber
 from tests.support.fakes.store import MemoryStore
 from tests.support.fakes.zones import FakeZones
@@ -333,10 +334,17 @@ async def store() -> MemoryStore:
     return kept
 
 
-def nobody_asked() -> ServiceWaits:
-    """Waits where no zone is watched."""
-    prober = FakeProber(lambda query: Observation(query, Outcome.UNASKED, NOW), lambda: NOW)
-    return ServiceWaits(lambda: ZoneTable.of(()), prober)
+def nobody_asked() -> FakeProber:
+    return FakeProber(lambda query: Observation(query, Outcome.UNASKED, NOW), lambda: NOW)
+
+
+def no_waits() -> ServiceWaits:
+    """Where no zone is watched."""
+    return ServiceWaits(lambda: ZoneTable.of(()), nobody_asked())
+
+
+def no_diffs() -> ServiceDiffs:
+    return ServiceDiffs(lambda: ZoneTable.of(()), nobody_asked())
 
 
 @dataclass
@@ -350,7 +358,8 @@ class Stage:
     now: datetime = NOW
     event_hub: EventHub = field(default_factory=EventHub)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    waits: ZoneWaits = field(default_factory=nobody_asked)
+    waits: ZoneWaits = field(default_factory=no_waits)
+    diffs: ZoneDiffs = field(default_factory=no_diffs)
 
     def context(self) -> WebContext:
         return WebContext(
@@ -363,6 +372,7 @@ class Stage:
             now=lambda: self.now,
             stopping=self.stopping,
             waits=self.waits,
+            diffs=self.diffs,
             settings=self.settings,
         )
 

@@ -7,8 +7,7 @@ import sys
 import click
 
 from checks.common.text import one_line, plural, truncate
-from checks.common.zone_difference import ADDED, ComparedZone, ZoneComparison
-from checks.model.content import BUCKETS
+from checks.common.zone_difference import ADDED, ComparedZone, ZoneComparison, left_out
 from monitor.probe.message.names import show
 from monitor.web.diff_schema import comparison_data
 
@@ -35,7 +34,7 @@ def print_comparison(found: ZoneComparison, lines: int) -> None:
             break
         shown += 1
         _say(f"{sign} {truncate(line, MAX_LINE)}", "green" if sign == ADDED else "red")
-    for text in _left_out(found, shown):
+    for text in _rest(found, shown):
         _say(text)
 
 
@@ -44,18 +43,8 @@ def print_data(found: ZoneComparison, lines: int) -> None:
     click.echo(json.dumps(comparison_data(found, lines), indent=2))
 
 
-def _left_out(found: ZoneComparison, shown: int) -> list[str]:
-    told = []
-    more = found.difference.number - shown
-    if more:
-        told.append(f"and {more} more" if found.complete else f"and at least {more} more")
-    if found.unread:
-        told.append(
-            f"not read: {found.unread} of {BUCKETS} parts of the zone in which records differ as well; "
-            "the serials and numbers of records are those of the whole zone"
-        )
-    if found.partly:
-        told.append("not read: some records of the parts that differ, there were too many")
+def _rest(found: ZoneComparison, shown: int) -> list[str]:
+    told = left_out(found, shown)
     counts = f"{plural(len(found.difference.removed), 'record')} only at {found.before.server}"
     read = "" if found.complete else "of what was read, "
     told.append(f"{show(found.zone)}: {read}{counts}, {len(found.difference.added)} only at {found.after.server}")

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from checks.common.zone_difference import ZoneComparison
+from checks.common.zone_difference import CannotCompare, ZoneComparison
 from monitor.cli.errors import Failure
 from monitor.cli.zone_diff.target import read_target
 from monitor.clock import now
-from monitor.polling.zone_comparison import CannotCompare, compare_zones
+from monitor.polling.zone_comparison import compare_zones
 from monitor.probe.client.client import DnsClient
 
 
@@ -21,7 +21,7 @@ async def compared(
     target = await read_target(zone, servers, config)
     prober = DnsClient(target.config.probe, target.config.keys, now)
     try:
-        return await compare_zones(prober, target.zone, target.before, target.after, dnssec=dnssec, wanted=wanted)
+        return await compare_zones(prober, target.before, target.after, dnssec=dnssec, wanted=wanted)
     except CannotCompare as why:
         raise Failure(str(why), 2) from None
     finally:

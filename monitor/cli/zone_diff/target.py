@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checks.common.transfers import allowing_rules
-from checks.model import TransferRule
+from checks.model import Address, Query, TransferRule, Transport
 from checks.model.zone_table import ZoneTable
 from monitor.cli.configuration import read_config
 from monitor.cli.errors import Failure
@@ -53,7 +53,7 @@ async def read_target(zone: str, servers: Sequence[str], config: Path | None) ->
     entry = whole.zones.get(name)
     rules = entry.transfers if entry is not None else ()
     before, after = (
-        TransferSource(each.name, found.servers[each.name].addresses, _key(whole, rules, each)) for each in entries
+        _source(name, each, found.servers[each.name].addresses, _key(whole, rules, each)) for each in entries
     )
     for source in (before, after):
         if not source.addresses:
@@ -61,6 +61,11 @@ async def read_target(zone: str, servers: Sequence[str], config: Path | None) ->
     if set(before.addresses) == set(after.addresses):
         raise Failure(f"{before.server} and {after.server} are the same server: name two", 2)
     return DiffTarget(name, before, after, whole)
+
+
+def _source(zone: str, server: ServerEntry, addresses: Sequence[Address], key: str | None) -> TransferSource:
+    transfers = (Query(zone, server.name, one, zone, "AXFR", Transport.TCP, key) for one in addresses)
+    return TransferSource(server.name, tuple(transfers))
 
 
 def _entry(text: str, config: Config) -> ServerEntry:

@@ -1,14 +1,27 @@
-"""soawatch diff on four servers: some thousand records, of which one was changed, one added, one removed."""
+"""soawatch diff, and the same by the API, on four servers: some thousand records, of which one was changed, one added,
+one removed.
+"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from checks.model import Address, Expectation, TransferRule, Zone
+from checks.model import Server as Watched
+from monitor.clock import now
+from monitor.probe.client.client import DnsClient
+from monitor.probe.settings import Probe
+from tests.support.diff_stage import diff_stage, watched
+from tests.support.fakes.zones import FakeZones
 from tests.support.lab.model import XFR, Content
 from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
 from tests.support.speaking import Said, say
+from tests.support.web_client import client
+from tests.support.web_status import zone as status_of
 
 ZONE, KEYED = "diff.test.", "keyed.test."
 HOSTS = tuple(f"h{number} A 10.0.{number >> 8}.{number & 255}" for number in range(5000))
@@ -112,3 +125,44 @@ async def test_the_key_is_that_of_the_configuration(lab: Lab, configured: Path, 
     said = await say("diff", KEYED, at(lab, one).ipv4, other.ipv4)
     assert (said.status, said.out) == (2, "")
     assert "gives no zone: the transfer is refused" in said.err
+
+
+async def ask(lab: Lab, zone: str, one: str, other: str, *rules: TransferRule) -> httpx.Response:
+    """The API of a service that watches this zone at all servers, and at one more that is dead."""
+    servers = (*(Watched(each.name, (each.ipv4,)) for each in lab.servers), Watched("dead", (Address("127.0.0.1", 1),)))
+    prober = DnsClient(Probe(), {XFR.name: XFR}, now)
+    seen = await diff_stage()
+    shown = replace(seen.status, zones=FakeZones([status_of(zone)]))
+    stage = replace(seen, status=shown, diffs=watched(Zone(zone, servers, transfers=rules), prober))
+    try:
+        async with client(stage) as http:
+            return await http.post(f"/api/v1/zones/{zone}/diff", json={"before": one, "after": other})
+    finally:
+        await prober.close()
+
+
+@pytest.mark.parametrize("software", SOFTWARE)
+async def test_the_api_tells_the_same(lab: Lab, software: str) -> None:
+    beside = BESIDE[software]
+    answer = await ask(lab, ZONE, f"{beside}-old", f"{software}-new")
+    assert answer.status_code == 200
+    command = (await diff(lab, f"{beside}-old", f"{software}-new", "--json")).data
+    told = answer.json()
+    for side in ("before", "after"):
+        command[side]["server"] = told[side]["server"]
+    assert told == command
+    assert [f"- {each}" for each in told["removed"]] == RECORDS[:2]
+    assert [f"+ {each}" for each in told["added"]] == RECORDS[2:]
+    assert (await ask(lab, ZONE, f"{beside}-new", f"{software}-new")).json()["is_equal"]
+
+
+async def test_the_api_asks_by_the_rules_of_the_zone(lab: Lab) -> None:
+    rule = TransferRule("*", Expectation.ALLOWED, XFR.name)
+    told = (await ask(lab, KEYED, "nsd-old", "knot-new", rule)).json()
+    assert (told["before"]["serial"], told["after"]["serial"], told["removed_count"]) == (3, 4, 1)
+    refused = await ask(lab, KEYED, "nsd-old", "knot-new")
+    assert refused.status_code == 502
+    assert "gives no zone: the transfer is refused" in refused.json()["error"]
+    dead = await ask(lab, ZONE, "nsd-old", "dead")
+    assert dead.status_code == 502
+    assert dead.json()["error"].startswith("dead (127.0.0.1:1) gives no zone: refused-connection")

@@ -9,6 +9,7 @@ from checks.common.zone_difference import (
     ComparedZone,
     ZoneComparison,
     ZoneDifference,
+    left_out,
     soa_line,
     zone_difference,
 )
@@ -53,6 +54,23 @@ def test_only_what_was_read_whole_is_equal(
     side = ComparedZone("ns1", Address("192.0.2.1"), SOA, 3)
     found = replace(ZoneComparison("example.", side, side, difference), **how)
     assert (found.equal, found.complete) == (equal, complete)
+
+
+@pytest.mark.parametrize(
+    ("how", "shown", "texts"),
+    [
+        ({}, 2, []),
+        ({}, 1, ["and 1 more"]),
+        ({"unread": 3}, 1, ["and at least 1 more", "not read: 3 of 4096 parts"]),
+        ({"partly": True}, 2, ["not read: some records of the parts that differ"]),
+    ],
+)
+def test_what_is_not_shown_is_said(how: dict[str, int], shown: int, texts: list[str]) -> None:
+    side = ComparedZone("ns1", Address("192.0.2.1"), SOA, 3)
+    found = replace(ZoneComparison("example.", side, side, ZoneDifference((A,), (B,))), **how)
+    told = left_out(found, shown)
+    assert len(told) == len(texts)
+    assert all(text in one for text, one in zip(texts, told, strict=True))
 
 
 def test_a_server_without_a_name_is_called_by_its_address_once() -> None:

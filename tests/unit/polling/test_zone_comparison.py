@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from checks.common.zone_difference import ZoneComparison
-from checks.model import Address, Observation, Outcome, Query, TransferResult, ZoneContent
+from checks.common.zone_difference import CannotCompare, ZoneComparison
+from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport, ZoneContent
 from checks.model.content import BUCKETS
 from monitor.polling import zone_comparison
-from monitor.polling.zone_comparison import CannotCompare, TransferSource, compare_zones
+from monitor.polling.zone_comparison import TransferSource, compare_zones
 from tests.support.observations import SOA, pulled
 
 ZONE = "example.com."
@@ -53,9 +53,13 @@ def two(one: dict[int, str], other: dict[int, str], serial: int = 5) -> Given:
 
 
 async def compare(probe: Probe, wanted: int = 100) -> ZoneComparison:
-    one = TransferSource("ns1", (Address("192.0.2.1"),), "xfr")
-    other = TransferSource("ns2", (Address("192.0.2.2"), Address("2001:db8::2")))
-    return await compare_zones(probe, ZONE, one, other, dnssec=True, wanted=wanted)
+    asked = Query(ZONE, "ns1", Address("192.0.2.1"), ZONE, "AXFR", Transport.TCP, "xfr")
+    others = (
+        Query(ZONE, "ns2", address, ZONE, "AXFR", Transport.TCP)
+        for address in (Address("192.0.2.2"), Address("2001:db8::2"))
+    )
+    one, other = TransferSource("ns1", (asked,)), TransferSource("ns2", tuple(others))
+    return await compare_zones(probe, one, other, dnssec=True, wanted=wanted)
 
 
 async def test_equal_zones_are_transferred_once() -> None:

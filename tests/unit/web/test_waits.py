@@ -11,7 +11,7 @@ import pytest
 from checks.model import Observation, Query
 from checks.model.zone_table import ZoneTable
 from monitor.service.waits import ServiceWaits
-from monitor.web.auth import MAX_WAIT_SIZE
+from monitor.web.auth import MAX_BODY_SIZE
 from monitor.web.waits import MAX_WAITS
 from tests.support.waiting_stage import ZONE, Answering, events_of, waiting_stage
 from tests.support.web_client import client
@@ -168,7 +168,7 @@ async def test_other_methods_and_bodies_are_refused() -> None:
             assert (await http.request(method, PATH)).status_code == 405
         assert (await http.post("/api/v1/zones/example.com", json={})).status_code == 405
         assert (await http.post("/api/v1/zones/wait", json={})).status_code == 405
-        long = {"records": ["www TXT " + "x" * MAX_WAIT_SIZE]}
+        long = {"records": ["www TXT " + "x" * MAX_BODY_SIZE]}
         too_long = await http.post(PATH, json=long)
         assert (too_long.status_code, too_long.json()["error"]) == (413, "More was sent than is taken in here.")
         assert (await http.request("GET", PATH, json={})).status_code == 413

@@ -14,7 +14,7 @@ from alerting.model import NOT_CHECKED, AlertKey, Cause
 from alerting.trouble_groups import MAJORITY, MIN_GROUP, Shape, TroubleGroups
 from checks.common.transfer_tree import upstreams_of
 from checks.model import Zone
-from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, Impact, Scope
+from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, UPDATES, Impact, Scope
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import AHEAD, REGRESSED
 
@@ -46,8 +46,8 @@ OF_CONTENT = {found.code for found in _TYPES if found.of_content} | {
 }
 """Codes of troubles that lie in what an address serves."""
 
-FOLLOWS_FROM_SERVICE = frozenset({REPLICATION, TRANSFERS})
-"""What a server that does not answer as it should brings with it: it neither takes zones nor gives them."""
+FOLLOWS_FROM_SERVICE = frozenset({REPLICATION, TRANSFERS, UPDATES})
+"""What a server that does not answer as it should brings with it: it neither takes zones and changes nor gives them."""
 
 _FROM_ABOVE = INHERITED | {AHEAD.code}
 """What another server may have brought about."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from checks.common.agreement import Likeness
 from checks.model import (
     Cadences,
+    CanaryArrival,
     Finding,
     Inconclusive,
     Observation,
@@ -38,7 +39,7 @@ class StandingQuestion:
         return self == StandingQuestion(zone.name, "SOA")
 
 
-Statement = Finding | Inconclusive | SignatureEnd | ZoneTransfer | RememberedRecords
+Statement = Finding | Inconclusive | SignatureEnd | ZoneTransfer | CanaryArrival | RememberedRecords
 """What a check may say of a poll."""
 
 

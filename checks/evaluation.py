@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from checks.base import Check, Statement
 from checks.model import (
+    CanaryArrival,
     CheckInconclusive,
     CheckResult,
     Finding,
@@ -48,7 +49,8 @@ def _with_the_rest(result: CheckResult, said: Iterable[Statement]) -> CheckResul
     """With what is so whatever was found, or could not be decided."""
     remembered = next((one for one in said if isinstance(one, RememberedRecords)), None)
     transfers = tuple(one for one in said if isinstance(one, ZoneTransfer))
-    return replace(result, transfers=transfers, remembered=remembered)
+    arrivals = tuple(one for one in said if isinstance(one, CanaryArrival))
+    return replace(result, transfers=transfers, arrivals=arrivals, remembered=remembered)
 
 
 def _unknown(check: Check, zone: Zone, poll: ZonePoll, why: str, unsure: tuple[Inconclusive, ...] = ()) -> CheckResult:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from checks.base import Check
+from checks.canary import Canary
 from checks.content import Content
 from checks.model.finding_type import FindingType
 from checks.ns_set import NsSet
@@ -29,6 +30,7 @@ _ALL: tuple[type[Check], ...] = (
     OpenTransfer,
     RemovedMember,
     OverTls,
+    Canary,
 )
 
 CHECKS: Mapping[str, type[Check]] = MappingProxyType({check.name: check for check in _ALL})

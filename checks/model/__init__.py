@@ -8,13 +8,19 @@ from enum import StrEnum
 from checks.model.address import PORT as PORT
 from checks.model.address import Address as Address
 from checks.model.address import Family as Family
+from checks.model.canary import AwaitedValue as AwaitedValue
+from checks.model.canary import CanaryArrival as CanaryArrival
+from checks.model.canary import CanaryRecord as CanaryRecord
+from checks.model.canary import CanaryUpdate as CanaryUpdate
 from checks.model.content import ZoneContent as ZoneContent
 from checks.model.finding_type import Severity
 from checks.model.outcome import Outcome as Outcome
 from checks.model.outcome import TransferResult as TransferResult
+from checks.model.outcome import UpdateResult as UpdateResult
 from checks.model.remembered import RememberedRecords as RememberedRecords
 from checks.model.signature import MAX_SIGNATURES as MAX_SIGNATURES
 from checks.model.signature import Signature as Signature
+from checks.model.signature import SignatureEnd as SignatureEnd
 from checks.model.tls import Tls as Tls
 from checks.model.transport import Transport as Transport
 from checks.model.wanted import Expectation as Expectation
@@ -75,6 +81,7 @@ class Zone:
     catalog: str = ""
     """The catalog zone that it is a member of (RFC 9432), or was until a while ago, where it is ``removed``."""
     removed: bool = False
+    canary: CanaryRecord | None = None
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -107,7 +114,7 @@ class Zone:
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
-            self.catalog, self.removed,
+            self.catalog, self.removed, self.canary,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -116,7 +123,7 @@ class Zone:
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
-            self.catalog, self.removed,
+            self.catalog, self.removed, self.canary,
         )  # fmt: skip
 
 
@@ -131,7 +138,8 @@ class Query:
     and takes an answer from whatever address it comes. ``dnssec`` asks for the RRset's signatures, too (the DO bit,
     RFC 3225): never where EDNS is left out. ``version`` asks for the version of the zone that the answer is from
     (ZONEVERSION, RFC 9660), where the server is not known to give none. Over TLS the port is that of the server's
-    settings. ``source`` is the local address from which a transfer is asked for.
+    settings. ``source`` is the local address from which a transfer is asked for. ``update``: the TXT records of
+    ``qname`` are changed (RFC 2136), signed with ``key``; ``until`` says how long the question is asked again.
     """
 
     zone: str
@@ -149,6 +157,8 @@ class Query:
     dnssec: bool = False
     version: bool = False
     source: str | None = None
+    update: CanaryUpdate | None = None
+    until: AwaitedValue | None = None
 
 
 class Shape(StrEnum):
@@ -238,6 +248,8 @@ class Observation:
     """The serial that the answer itself says it is from, where that was asked for."""
     tls: Tls | None = None
     """What TLS showed, where that is how it was asked."""
+    update: UpdateResult | None = None
+    """What came of an update; ``answer`` is what the records were to be."""
 
     @property
     def server(self) -> str:
@@ -302,19 +314,6 @@ class Inconclusive:
         return self.server == server and self.address in (None, address) and self.subject in (None, subject)
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureEnd:
-    """When the first signature at an address ends, or ended, of those without which a record would have none.
-
-    ``what`` it is of: a type at the apex, or owner and type.
-    """
-
-    server: str
-    address: Address
-    at: datetime
-    what: str = ""
-
-
 class CheckInconclusive(Exception):
     """Raised by a check that can say nothing about the whole zone this time."""
 
@@ -334,5 +333,6 @@ class CheckResult:
     """A defect of the check itself, not of any server."""
     ends: tuple[SignatureEnd, ...] = ()
     transfers: tuple[ZoneTransfer, ...] = ()
+    arrivals: tuple[CanaryArrival, ...] = ()
     remembered: RememberedRecords | None = field(default=None, compare=False)
     """For its next evaluation; None: nothing is to be remembered, or as before."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 
 SERVICE, REPLICATION, TRANSFERS, NUMBERING, RECORDS = "service", "replication", "transfers", "numbering", "records"
-SIGNATURES = "signatures"
+SIGNATURES, UPDATES = "signatures", "updates"
 """Families of several codes: how a server answers, how it follows its primary, who may transfer from it, which
-serials it counts with, which records it gives, and with what signatures.
+serials it counts with, which records it gives, and with what signatures; and whether it takes updates.
 """
 
 

@@ -1,4 +1,4 @@
-"""What became of a query."""
+"""What became of a query, of a transfer, and of an update."""
 
 from enum import StrEnum
 
@@ -56,3 +56,27 @@ class TransferResult(StrEnum):
     """There was no TLS over which it could be asked for; ``Observation.tls`` has the fault."""
     LIMIT = "limit"
     """One of our own limits on time, octets, messages or records ended it."""
+
+
+class UpdateResult(StrEnum):
+    """How an update ended (RFC 2136 section 3.8, RFC 8945 section 5); all but DONE are typed reasons."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    NOTAUTH = "notauth"
+    NOTZONE = "notzone"
+    NOTIMP = "notimp"
+    SERVFAIL = "servfail"
+    RCODE = "rcode"
+    """Another rcode; ``Observation.rcode`` has it."""
+    BADKEY = "badkey"
+    BADSIG = "badsig"
+    BADTIME = "badtime"
+    BADALG = "badalg"
+    UNSIGNED = "unsigned"
+    """It is said to be done, and nobody has signed that."""
+    MALFORMED = "malformed"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    """The connection was refused, reset or closed without an answer."""
+    UNREACHABLE = "unreachable"

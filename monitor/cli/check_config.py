@@ -237,6 +237,23 @@ def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:
         "transfer": [asdict(rule) for rule in zone.transfers],
         "cadence_seconds": {check: every.total_seconds() for check, every in zone.cadence},
         "severity": {code: str(severity) for code, severity in zone.severity},
+        "canary": _canary(zone),
+    }
+
+
+def _canary(zone: "Zone") -> dict[str, Any] | None:
+    """What the running service will change."""
+    from checks.model.relative_names import absolute
+
+    canary = zone.canary
+    if canary is None:
+        return None
+    return {
+        "name": absolute(canary.name, zone.name),
+        "server": canary.server or zone.primary,
+        "key": canary.key,
+        "ttl": canary.ttl,
+        "max_lag_seconds": (canary.max_lag or zone.max_lag).total_seconds(),
     }
 
 

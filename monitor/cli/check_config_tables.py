@@ -42,6 +42,7 @@ def tables(said: dict[str, Any], most: int | None) -> list[PrintedTable]:
         PrintedTable("Cadences of zones", ("zone", "check", "every"), list(_cadence_rows(zones))),
         PrintedTable("Severities of zones", ("zone", "code", "severity"), list(_severity_rows(zones))),
         PrintedTable("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
+        PrintedTable("Canaries", ("will change", "at", "with key", "within"), list(_canary_rows(zones))),
         PrintedTable("Keys", ("key", "on the wire", "algorithm"), keys),
         PrintedTable("Receivers", ("receiver", "type"), receivers, nobody),
         PrintedTable("Routes", ROUTE_COLUMNS, list(map(_route_row, said["routes"]))),
@@ -117,6 +118,15 @@ def _transfer_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]
             for server in [rule["server"]] if rule["server"] != "*" else others or ["*"]:
                 expected = rule["expect"] + (", to its end" if rule["whole"] else "")
                 yield zone["name"], server, (rule["key"] or "no key") + _way(rule), expected
+
+
+def _canary_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """What the running service changes, and nothing else does."""
+    from monitor.probe.message.names import show
+
+    for zone in zones:
+        if (canary := zone["canary"]) is not None:
+            yield f"{show(canary['name'])} TXT", canary["server"], canary["key"], _span(canary["max_lag_seconds"])
 
 
 def _row(rule: dict[str, Any]) -> tuple[Any, ...]:

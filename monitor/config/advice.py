@@ -52,6 +52,7 @@ def _unused(problems: Problems, config: Config) -> None:
     alike = (*config.zones.templates, *members, *(each.entry for each in config.polled_lists))
     wanted = {catalog.key for catalog in config.catalogs}
     wanted |= {rule.key for zone in alike for rule in zone.transfers}
+    wanted |= {zone.canary.key for zone in config.zones.templates if zone.canary is not None}
     wanted |= {server.notify_key for server in config.servers.values()}
     for name in config.keys:
         if name not in wanted:

@@ -27,8 +27,10 @@ TABLES: Mapping[str, type[Any]] = MappingProxyType(
 )
 """The tables of which there may be many, and the dataclass that describes each."""
 
-OPTIONS = tuple(key for key, _ in settings_of(ZoneEntry) if key != "name")
-"""What is said of zones beside their names: keys of [[zones]], and of [[lists]]."""
+OF_ONE_ZONE = frozenset({"name", "canary"})
+"""What is said of one zone alone: what is changed has to be written with the zone."""
+OPTIONS = tuple(key for key, _ in settings_of(ZoneEntry) if key not in OF_ONE_ZONE)
+"""What is said of zones beside that: keys of [[zones]], and of [[lists]]."""
 
 
 class File(Table):

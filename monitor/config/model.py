@@ -14,6 +14,7 @@ from checks.model import (
     PORT,
     Address,
     Cadences,
+    CanaryRecord,
     Server,
     Severities,
     TransferRule,
@@ -129,6 +130,11 @@ class ZoneEntry:
     )
     """Records that may differ between serial groups (providers), and are compared within each alone: a name, or a name
     and a type, `"*"` for any. See [Several providers](#several-providers)."""
+    canary: CanaryRecord | None = field(
+        default=None, metadata={"unset": "nothing is changed", "example": 'canary = { key = "xfr", max_lag = "2m" }'}
+    )
+    """A TXT record that the running service **changes**, as often as `cadence.canary` says, by signed UPDATE, to see
+    that changes arrive everywhere. See [A canary](canary.md)."""
     catalog: str = field(default="", metadata={"given": True})
     """The catalog that it is a member of …"""
     removed: bool = field(default=False, metadata={"given": True})
@@ -140,7 +146,7 @@ class ZoneEntry:
         return ZoneEntry(
             "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.catalog, self.removed,
+            self.canary, self.catalog, self.removed,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
@@ -149,7 +155,7 @@ class ZoneEntry:
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.catalog, self.removed,
+            self.canary, self.catalog, self.removed,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
@@ -161,6 +167,7 @@ class ZoneEntry:
             discovered=not self.servers, cadence=self.cadence, severity=self.severity, signer=self.signer,
             default_records=self.records is None, content=self.content,
             ignored_between_groups=self.ignored_between_groups, catalog=self.catalog, removed=self.removed,
+            canary=self.canary,
         )  # fmt: skip
 
 
@@ -236,7 +243,7 @@ class Catalog:
 
         others = (name for name in CHECKS if name != RemovedMember.name)
         off = tuple(sorted((name, timedelta(0)) for name in others))
-        return replace(self.member(groups), removed=True, cadence=off, records=(), transfers=())
+        return replace(self.member(groups), removed=True, cadence=off, records=(), transfers=(), canary=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,8 @@ class Lists:
         """The options of a row, over those of its list."""
         problems = Problems(str(list_file.path))
         given = toml_reader.validate(table_of(ZoneEntry), {**row, "name": "zone.example"}, problems, ROW)
+        if getattr(given, "canary", None) is not None:
+            problems.mistake((*ROW, "canary"), "is for zones that are written in the configuration alone")
         if problems.mistakes or not self.problems.sound(*list_file.section):
             _pass_on(problems, list_file, line)
             return list_file.plain

@@ -7,11 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 from checks.base import cadence_of
+from checks.canary import Canary
 from checks.model import TransferRule, WantedRecord
 from checks.records import Records
 from checks.registry import CHECKS
 from monitor.config import addresses, records
 from monitor.config.by_name import cadences, check_pace, severities_of_zones
+from monitor.config.canaries import canary_of, check_canary
 from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, near, quoted
 from monitor.config.keys import key_name
@@ -26,7 +28,7 @@ DEFAULT_LIST_CADENCE = timedelta(hours=1)
 """How often the check records asks zones of which nobody has said what to compare, where `[cadence]` has it more often
 for all.
 """
-NEEDS = MappingProxyType({"records": "records", "transfer": "transfers"})
+NEEDS = MappingProxyType({"records": "records", "transfer": "transfers", "canary": "canary"})
 """Checks that do nothing without something of the zone, and the field that has it."""
 EVERY = "*"
 """In a rule for transfers: every server of the zone that no other rule with the same key names."""
@@ -78,9 +80,15 @@ def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, reference
             problems.each((*path, "ignore_between_groups"), table.ignore_between_groups, records.pattern)
         ),
         severity=tuple(sorted(severities_of_zones(problems, (*path, "severity"), table.severity).items())),
-    )
+        canary=canary_of(
+            problems, path, table, name, references.keys,
+            lambda where, text: _updated_server(problems, where, text, table, servers, references),
+        ),
+    )  # fmt: skip
     if entry is not None and entry.cadence:
         _check_cadence(problems, path, entry, references)
+    if entry is not None:
+        check_canary(problems, path, entry, references.cadence)
     return entry or ZoneEntry(name)
 
 
@@ -103,7 +111,9 @@ def _check_cadence(problems: Problems, path: KeyPath, entry: ZoneEntry, referenc
 def is_asked(entry: ZoneEntry, usual: Mapping[str, timedelta]) -> bool:
     """Whether any check that is on has something to ask of the zone."""
     return any(
-        cadence_of(check, entry.cadence, usual) and (name not in NEEDS or getattr(entry, NEEDS[name]) != ())
+        cadence_of(check, entry.cadence, usual)
+        and (name not in NEEDS or getattr(entry, NEEDS[name]) != ())
+        and (name != Canary.name or entry.canary is not None)
         for name, check in CHECKS.items()
     )
 
@@ -158,6 +168,16 @@ def _leader(
     if not table.servers:
         return _server(problems, where, text, references)
     return _of_the_zone(problems, where, text, servers, references, f"a hidden {key} is listed as well")
+
+
+def _updated_server(
+    problems: Problems, where: KeyPath, text: str, table: Any, servers: tuple[str, ...], references: References
+) -> str | None:
+    """The server of the zone that takes the update of its canary."""
+    if table.servers:
+        return _of_the_zone(problems, where, text, servers, references, "only servers of the zone are watched")
+    named = tuple(name for one in (table.primary, table.signer) if one and (name := _called(one, references)))
+    return _of_the_zone(problems, where, text, named, references, "it must be the primary or the signer")
 
 
 def _signer(

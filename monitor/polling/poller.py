@@ -24,7 +24,7 @@ from monitor.polling.bulk_factory import make_bulk_prober
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import PublishMessages, SerialSweep, SweepContext
 from monitor.polling.standing_polls import StandingPolls
-from monitor.polling.sweep import SweepResult, chunk_size, sweep, window
+from monitor.polling.sweep import SweepResult, chunk_size, longest_poll, sweep, window
 from monitor.polling.sweep_order import SweepOrder
 from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
@@ -97,9 +97,9 @@ class Poller:
                 await asyncio.wait_for(self._serials_known.wait(), group.cadence.total_seconds())
         if group not in self._plan.sweep_groups:
             return None
-        probe, rounds = self._config.probe, 2 if group.check == SERIAL_CHECK else 1  # the primary is asked last
-        patience = probe.timeout * probe.attempts
-        duration = window(group.cadence, patience, rounds) if group in self._swept else 0.0
+        rounds = 2 if group.check == SERIAL_CHECK else 1  # the primary is asked last
+        longest = longest_poll(group.check, self._plan.zones.templates, self._config.probe)
+        duration = window(group.cadence, longest, rounds) if group in self._swept else 0.0
         task = asyncio.create_task(self._ask(group, None, duration))
         self._sweeps[group] = task
         try:

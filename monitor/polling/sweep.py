@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from checks.base import Check
+from checks.canary import Canary
 from checks.model import Observation, Outcome, Query, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from monitor.clock import Now
 from monitor.config.low_caps import SWEEP_SHARE
+from monitor.polling.follow import follow
 from monitor.polling.sweep_order import SweepOrder
+from monitor.probe.settings import Probe
 
 ProbeQueries = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
 """What a Prober does when it is called."""
@@ -75,6 +78,15 @@ def window(cadence: timedelta, patience: float, rounds: int = 1) -> float:
     return max(0.0, min(SWEEP_SHARE * seconds, seconds - patience, left))
 
 
+def longest_poll(check: str, templates: Iterable[Zone], probe: Probe) -> float:
+    """Seconds that a poll of a zone by this check may take where somebody is silent, or a canary does not arrive."""
+    silent = probe.timeout * probe.attempts
+    if check != Canary.name:
+        return silent
+    canaries = ((zone.canary.max_lag or zone.max_lag).total_seconds() for zone in templates if zone.canary is not None)
+    return silent + max(canaries, default=0.0)
+
+
 def chunk_size(workers: int) -> int:
     """Zones whose turn comes together at most, where so many processes ask."""
     return min(MAX_CHUNK_SIZE, CHUNK_SIZE * workers)
@@ -92,7 +104,8 @@ async def poll_zone(
     seen: tuple[Observation, ...] = ()
     while queries := tuple(check.queries(zone, seen)):
         known = len(seen)
-        async for batch in probe(queries):
+        asked = follow(queries, probe) if any(query.until is not None for query in queries) else probe(queries)
+        async for batch in asked:
             seen = (*seen, *batch)
         if len(seen) == known:
             break

@@ -128,7 +128,7 @@ async def test_only_transfers_are_signed(transport: Transport) -> None:
     async with Nameserver(lambda query: [good(query)], answering) as server:
         seen = await ask(server.address, qtype="SOA", key="xfr", transport=transport)
         assert not server.asked
-    check(seen, {"outcome": Outcome.UNASKED, "soa": None, "detail": "only transfers are signed"})
+    check(seen, {"outcome": Outcome.UNASKED, "soa": None, "detail": "only transfers and updates are signed"})
 
 
 async def test_the_secret_is_nowhere_to_be_seen() -> None:

@@ -18,6 +18,7 @@ from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.client.tcp import Stream, connect, over_tcp
 from monitor.probe.client.tls import TlsContexts, TlsStream
 from monitor.probe.client.tls_pool import TlsPool
+from monitor.probe.client.update import Updates
 from monitor.probe.message.request import AXFR, ZONEVERSION, Question, make_request, question
 from monitor.probe.message.response import NO_EDNS
 from monitor.probe.message.text import bounded, evidence
@@ -64,6 +65,7 @@ class Exchange:
         self._digests = asyncio.Semaphore(MAX_DIGESTS)
         self._digesting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """Servers from which a zone is read for its content."""
+        self._updates = Updates(sockets, now)
         self._tls = TlsContexts(tls)
         self.tls_pool = TlsPool(sockets, self._tls)
 
@@ -82,8 +84,10 @@ class Exchange:
                 return await self._transfer(attempt, asked, signer)
         if asked.type == AXFR:
             return await self._transfer(attempt, asked, signer)
+        if query.update is not None:
+            return await self._updates.observe(attempt, signer)
         if signer is not None:
-            return self.unasked(query, "only transfers are signed")
+            return self.unasked(query, "only transfers and updates are signed")
         if query.anywhere:
             return await self._anywhere(attempt, asked)
         if query.transport is Transport.TLS:

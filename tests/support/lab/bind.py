@@ -64,6 +64,8 @@ def _zone(duty: Duty) -> str:
     common = f"allow-transfer {{ {may} }}; also-notify {{ {told} }};"
     if duty.dynamic:
         common += f' allow-update {{ key "{XFR.wire_name}"; }};'
+    if duty.forwards:
+        common += " allow-update-forwarding { any; };"
     if duty.signs:
         common += f" dnssec-policy default; inline-signing {'no' if duty.dynamic else 'yes'};"
     if duty.upstream is None:

@@ -77,7 +77,8 @@ class Duty:
     ``allow`` are the keys that transfers are given with; ``everyone`` gives them without one. ``upstream_key``
     signs its own transfers. ``notify`` are the addresses told of each new version, with ``notify_key`` if any; PowerDNS
     signs with the keys it gives transfers with. ``dynamic``: it takes
-    updates signed with XFR (RFC 2136) and writes its own zone file; BIND and Knot only. ``signs``: it signs the zone by
+    updates signed with XFR (RFC 2136) and writes its own zone file; BIND, Knot and PowerDNS only. ``forwards``: as a
+    secondary it hands updates on to its primary; BIND only. ``signs``: it signs the zone by
     its own default policy, with keys of its own and serials of its own; BIND, Knot and PowerDNS only. Both: it keeps
     what updates bring of others' keys (RFC 8901).
     """
@@ -92,6 +93,7 @@ class Duty:
     notify_key: TsigKey | None = None
     dynamic: bool = False
     signs: bool = False
+    forwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)

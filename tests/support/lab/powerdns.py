@@ -9,7 +9,7 @@ from pathlib import Path
 import dns.name
 import dns.rdatatype
 
-from tests.support.lab.model import Content, Duty, Setup
+from tests.support.lab.model import XFR, Content, Duty, Setup
 from tests.support.lab.process import Process
 from tests.support.lab.writing import rewrite
 from tests.support.require import file, program
@@ -41,9 +41,11 @@ consistent-backends=no
 signing-threads=1
 retrieval-threads=1
 distributor-threads=1
+dnsupdate={dnsupdate}
+allow-dnsupdate-from=
 """
 # Its database is its configuration: without caches a change there holds at once. The loopback nets, allowed transfers
-# by default, are taken out; the security poll would ask the Internet.
+# and updates by default, are taken out; the security poll would ask the Internet.
 
 SCHEMAS = (
     "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql",
@@ -91,6 +93,12 @@ def _signs_what_it_gets(duty: Duty) -> bool:
 
 def _metadata(duty: Duty) -> list[tuple[str, str]]:
     rows = [("TSIG-ALLOW-AXFR", _bare(key.wire_name)) for key in duty.allow]
+    if duty.dynamic:
+        rows += [
+            ("TSIG-ALLOW-DNSUPDATE", _bare(XFR.wire_name)),
+            ("ALLOW-DNSUPDATE-FROM", "127.0.0.0/8"),
+            ("NOTIFY-DNSUPDATE", "1"),
+        ]
     if duty.everyone:
         rows += [("ALLOW-AXFR-FROM", net) for net in ("0.0.0.0/0", "::/0")]
     if duty.upstream_key is not None:
@@ -139,6 +147,7 @@ def _put(db: sqlite3.Connection, duty: Duty) -> None:
 def write(setup: Setup, room: Path) -> None:
     config = CONFIG.format(
         room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host,
+        dnsupdate="yes" if any(duty.dynamic for duty in setup.duties) else "no",
         dnssec="yes" if setup.dnssec else "no", nsid=setup.name if setup.named else "disabled",
     )  # fmt: skip
     rewrite(room / "pdns.conf", config)

@@ -104,6 +104,7 @@ class Server:
         allow: tuple[TsigKey, ...] = (XFR,),
         over: Family = Family.IPV4,
         signs: bool = False,
+        forwards: bool = False,
     ) -> None:
         """Be a secondary of ``primary`` for ``zones``, asking with ``key``; with ``notify`` it is told of changes.
 
@@ -112,7 +113,8 @@ class Server:
         """
         setup, upstream = self.setup, primary if isinstance(primary, Address) else primary.at(over)
         for zone in zones:
-            setup = setup.with_duty(Duty(zone, upstream=upstream, upstream_key=key, allow=allow, signs=signs))
+            duty = Duty(zone, upstream=upstream, upstream_key=key, allow=allow, signs=signs, forwards=forwards)
+            setup = setup.with_duty(duty)
         self._take(setup)
         if isinstance(primary, Server):
             self.upstreams.update(dict.fromkeys(zones, primary))

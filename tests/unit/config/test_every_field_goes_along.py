@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from checks.model import Address, Expectation, Server, TransferRule, WantedRecord, Zone
+from checks.model import Address, CanaryRecord, Expectation, Server, TransferRule, WantedRecord, Zone
 from checks.model.finding_type import Severity
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.polling.discovery import _server, _zone
@@ -17,6 +17,7 @@ ADDRESS = Address("192.0.2.1")
 RECORDS = (WantedRecord("www.example.com.", "A", ("192.0.2.80",), ttl=False),)
 RULES = (TransferRule("*", Expectation.REFUSED, "key", whole=True),)
 CADENCE = (("reachable", timedelta(0)), ("records", timedelta(hours=1)))
+CANARY = CanaryRecord("key", "_x", "ns1", 5, timedelta(minutes=1))
 SEVERITY = (("serial-late", Severity.CRITICAL),)
 SERVER = ServerEntry(
     "ns1.example.net", (ADDRESS,), "host.example.net.", 5353, hidden=True, group="g", upstream=("up",),
@@ -27,12 +28,12 @@ OF_SENDERS = {"notify_from", "notify_key", "expect_notify"}
 ZONE = ZoneEntry(
     NAME, ("ns1.example.net",), "ns1.example.net", "ns2.example.net", timedelta(hours=2), RECORDS, RULES,
     ("ns9.example.net",), CADENCE, SEVERITY, content=True, ignored_between_groups=("@ NS",),
-    catalog="catalog.example.", removed=True,
+    catalog="catalog.example.", removed=True, canary=CANARY,
 )  # fmt: skip
 WATCHED = Zone(
     NAME, (Server("ns1", (ADDRESS,)),), "ns1", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",),
     discovered=True, cadence=CADENCE, severity=SEVERITY, signer="ns2", default_records=True, content=True,
-    ignored_between_groups=("@ NS",), catalog="catalog.example.", removed=True,
+    ignored_between_groups=("@ NS",), catalog="catalog.example.", removed=True, canary=CANARY,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey
 from checks.common.epoch import micros, moment_of
-from checks.model import CheckResult, Health, SignatureEnd, ZoneTransfer
+from checks.model import CanaryArrival, CheckResult, Health, SignatureEnd, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
@@ -39,6 +39,8 @@ class MonitorState:
     results: dict[str, dict[str, CheckResult]] = field(default_factory=dict)
     """By zone and check, where there is more to say than the columns hold."""
     ends: dict[tuple[str, str], tuple[SignatureEnd, ...]] = field(default_factory=dict)
+    """By zone and check, where the latest result has any."""
+    arrivals: dict[tuple[str, str], tuple[CanaryArrival, ...]] = field(default_factory=dict)
     """By zone and check, where the latest result has any."""
     transfers: dict[tuple[str, str], tuple[ZoneTransfer, ...]] = field(default_factory=dict)
     """By zone and check, the latest whole one of each way in which it is asked for."""
@@ -146,6 +148,10 @@ class MonitorState:
             self.ends[name, check] = result.ends
         else:
             self.ends.pop((name, check), None)
+        if result.arrivals:
+            self.arrivals[name, check] = result.arrivals
+        else:
+            self.arrivals.pop((name, check), None)
         if result.transfers:
             self._keep_transfers(result)
         ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
@@ -164,6 +170,7 @@ class MonitorState:
         }
         self.results = {name: results for name, results in kept.items() if results}
         self.ends = {(name, check): ends for (name, check), ends in self.ends.items() if applies(check, name)}
+        self.arrivals = {key: some for key, some in self.arrivals.items() if applies(key[1], key[0])}
         self.transfers = {key: some for key, some in self.transfers.items() if applies(key[1], key[0])}
 
     def _keep_transfers(self, result: CheckResult) -> None:
@@ -187,7 +194,8 @@ class MonitorState:
         for check, column in columns.ok_at.items():
             if column[number]:
                 at, ends = moment_of(column[number]), self.ends.get((name, check), ())
-                found.setdefault(check, CheckResult(name, check, at, Health.GOOD, ends=ends))
+                arrivals = self.arrivals.get((name, check), ())
+                found.setdefault(check, CheckResult(name, check, at, Health.GOOD, ends=ends, arrivals=arrivals))
         result_id = columns.result_id[number]
         if result_id != NO_RESULT and SERIAL_CHECK not in found:
             health, why = self.steady_results[result_id]

@@ -8,7 +8,7 @@ from typing import Protocol
 from alerting.model import Alert, Incident
 from alerting.outbox import ReceiverStatus
 from checks.common.transfer_tree import TransferHop
-from checks.model import Address, Cadences, Health, ZoneTransfer
+from checks.model import Address, Cadences, CanaryArrival, Health, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState
 from monitor.state.level import Level
@@ -44,6 +44,8 @@ class AddressStatus:
     """When the first of the signatures there ends, or ended; None where the zone is not signed, or it is not known."""
     identities: tuple[IdentityState, ...] = ()
     """The machines behind it, while they differ."""
+    canary: CanaryArrival | None = None
+    """When the last change of the canary arrived there; None: there is none, or it did not."""
     transfers: tuple[ZoneTransfer, ...] = ()
     """The latest whole transfer of each way in which the zone is asked for."""
 

@@ -137,11 +137,13 @@ def addresses(
     known = {(s.server, s.address): s for s in zone_state.address_states} if zone_state else {}
     findings = [f for v in results.values() for f in v.findings]
     ends = {(end.server, end.address): end.at for v in results.values() for end in v.ends}
+    arrivals = {(one.server, one.address): one for v in results.values() for one in v.arrivals}
     transfers = latest_transfers(results.values())
     return tuple(
         replace(
             address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i, unheard),
             signatures_end=ends.get((server.name, address)),
+            canary=arrivals.get((server.name, address)),
             transfers=transfers.get((server.name, address), ()),
         )
         for server in zone.servers

@@ -90,6 +90,7 @@ def _address(address: AddressStatus, now: datetime) -> Json:
         "group": address.group,
         "nsid": address.nsid,
         "identities": [_identity(one) for one in address.identities],
+        "canary": None if (one := address.canary) is None else {"at": iso(one.at), "seconds": round(one.seconds, 3)},
         "transfers": [_transfer(one) for one in address.transfers],
         "since": iso(address.since),
         "checked_at": iso(address.checked_at),

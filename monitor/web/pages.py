@@ -109,6 +109,7 @@ class Pages:
             findings=finding_views(zone),
             checks=check_rows(zone),
             tree=tree_rows(zone.tree, now),
+            canaries=[one.canary for one in zone.addresses if one.canary is not None],
             transfers=transfer_rows(zone.addresses),
             chart=chart,
             chosen=chosen,

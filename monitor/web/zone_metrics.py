@@ -17,7 +17,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
 def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
     """Gauges as the text formats of Prometheus and OpenMetrics both have them: without the end that one wants."""
-    healthy, found, serials, lags, expiries, signatures, *transfers = (
+    healthy, found, serials, lags, expiries, signatures, canaries, *transfers = (
         _family("soawatch_zone_healthy", "1: all is well; 0: it is not; absent: it is unknown."),
         _family("soawatch_finding", "1 while the finding stands."),
         _family("soawatch_zone_serial", "SOA serial this address serves; absent while it serves none."),
@@ -32,6 +32,10 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
         _family(
             "soawatch_zone_signature_seconds_left",
             "Until the first signature at this address ends, below 0 since; absent where not signed, or not known.",
+        ),
+        _family(
+            "soawatch_zone_canary_seconds",
+            "From the last change of the canary to the first answer with it here; absent where it did not arrive.",
         ),
         _family(
             "soawatch_zone_transfer_seconds", "How long the last whole transfer from this address took; absent: none."
@@ -57,12 +61,14 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
             if address.signatures_end is not None:
                 left = (address.signatures_end - now).total_seconds()
                 signatures.append(f"soawatch_zone_signature_seconds_left{labels} {left}\n")
+            if address.canary is not None:
+                canaries.append(f"soawatch_zone_canary_seconds{labels} {address.canary.seconds}\n")
             if address.transfers:
                 last = max(address.transfers, key=lambda one: one.at)
                 values = (last.seconds, last.octets, last.records, last.at.timestamp())
                 for name_of, family, value in zip(_OF_TRANSFERS, transfers, values, strict=True):
                     family.append(f"soawatch_zone_transfer_{name_of}{labels} {value}\n")
-    families = (healthy, found, serials, lags, expiries, signatures, *transfers)
+    families = (healthy, found, serials, lags, expiries, signatures, canaries, *transfers)
     return "".join(line for family in families for line in family)
 
 

@@ -14,7 +14,7 @@ from alerting.model import Alert, AlertKey, Cause, Incident, IncidentFinding, Ph
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
 from checks.common.transfer_tree import TransferHop
-from checks.model import Address, Health, Observation, Outcome, ZoneTransfer
+from checks.model import Address, CanaryArrival, Health, Observation, Outcome, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange
@@ -81,6 +81,7 @@ def address(server: str, where: Address, **what: object) -> AddressStatus:
         checked_at=ago(seconds=12),
         expires=NOW + timedelta(days=6, hours=4), signatures_end=NOW + timedelta(days=9),
         nsid=f"{server.partition('.')[0]}-fra",
+        canary=CanaryArrival(server, where, ago(minutes=7), 0.42),
         transfers=(ZoneTransfer(server, where, ago(minutes=5), 1.25, 2_500_000, 40, 31_000, SERIAL, "xfr"),),
     )  # fmt: skip
     return replace(start, **what)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerting.finding_types import severity_of
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase
-from checks.model import CheckResult, Finding, Health, SignatureEnd, Transport, ZoneTransfer
+from checks.model import CanaryArrival, CheckResult, Finding, Health, SignatureEnd, Transport, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
@@ -222,6 +222,31 @@ def test_of_a_zone_that_is_not_served_no_group_shows_an_end(ns2: str, told: bool
         told,
         told,
     )
+
+
+def test_how_long_a_canary_took_is_that_of_its_last_change() -> None:
+    ns1, ns2 = (place for _, place in ZONE.server_addresses())
+    page = story(ZONE, {"ns1": "10", "ns2": "10"})[-1]
+    state = MonitorState()
+    state.use(ZoneColumns(ZoneTable.of((ZONE,))))
+
+    def store(health: Health, *arrivals: CanaryArrival) -> ZoneStatus:
+        state.store_result(CheckResult(ZONE.name, "canary", page.at, health, arrivals=arrivals))
+        return zone_status(ZONE, page.zone_state, state.results_of(ZONE.name), [], None, page.at)
+
+    first, second = CanaryArrival("ns1", ns1, page.at, 0.25), CanaryArrival("ns2", ns2, page.at, 1.5)
+    drawn = store(Health.GOOD, first, second)
+    assert [one.canary for one in drawn.addresses] == [first, second]
+    labels = f'{{zone="{ZONE.name}",server="ns2",address="{ns2}"}}'
+    assert f"soawatch_zone_canary_seconds{labels} 1.5\n" in series([drawn], page.at)
+    assert zone_data(drawn, page.at)["addresses"][1]["canary"] == {"at": iso(page.at), "seconds": 1.5}
+    drawn = store(Health.BAD, first)
+    assert [one.canary for one in drawn.addresses] == [first, None]
+    assert zone_data(drawn, page.at)["addresses"][1]["canary"] is None
+    assert [one.canary for one in store(Health.UNKNOWN).addresses] == [None, None]
+    store(Health.GOOD, first)
+    state.keep_results(lambda check, zone: False)
+    assert not state.arrivals
 
 
 def test_the_last_whole_transfer_stays_until_there_is_another() -> None:

@@ -65,6 +65,16 @@ async def test_the_last_whole_transfers_are_shown_where_there_were_any() -> None
         assert all(word in text for word in ("with key xfr", "5 min ago", "1.2 s", "2.5 MB", "31\u202f000", "2.0 MB/s"))
 
 
+async def test_how_long_the_canary_took_is_shown_where_there_is_one() -> None:
+    plain = zone("plain.example.")
+    for server in SERVERS:
+        plain = change(plain, server, canary=None)
+    async with client(await stage(status([plain, zone("changed.example.")]))) as http:
+        assert "Canary" not in (await http.get("/zones/plain.example")).text
+        text = (await http.get("/zones/changed.example")).text
+        assert all(word in text for word in ("Canary", "7 min ago", "0.4 s"))
+
+
 def only(*names: str, **health: Health) -> object:
     return status([replace(zone(name), health=health.get(name[0], Health.GOOD)) for name in names])
 

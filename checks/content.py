@@ -11,8 +11,10 @@ from checks.common.content_finding import CONTENT_DIFFERS
 from checks.common.signed_rrsets import EXPIRED, moment
 from checks.common.text import enumerated, format_duration, format_time, plural, server_at, truncate
 from checks.common.transfer_rules import reaches, transfer_query
+from checks.common.transferred_zone import TransferredZone
 from checks.common.transfers import transfer_rules, whole_transfers, why_not_given
 from checks.common.zone_difference import ZoneDifference, zone_difference
+from checks.common.zonemd import MISMATCH, STALE, algorithms_wanted, zonemd_results
 from checks.model import (
     Address,
     CheckInconclusive,
@@ -21,7 +23,6 @@ from checks.model import (
     Inconclusive,
     Observation,
     Query,
-    Server,
     Zone,
     ZonePoll,
     ZoneTransfer,
@@ -30,7 +31,7 @@ from checks.model.content import MAX_ENDED, SignatureOfRRset
 from checks.model.finding_type import FindingType
 from checks.zone_state.model import ZoneState
 
-FINDINGS = (CONTENT_DIFFERS, EXPIRED)
+FINDINGS = (CONTENT_DIFFERS, MISMATCH, STALE, EXPIRED)
 
 SUBJECT = ""
 """Of what is found, and of what is not sure: the zone as a whole, and not all that the address says."""
@@ -43,38 +44,26 @@ MAX_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Copy:
-    """The zone as one address gave it."""
-
-    server: Server
-    address: Address
-    seen: Observation
-
-    @property
-    def place(self) -> tuple[str, Address]:
-        return self.server.name, self.address
-
-    @property
-    def serial(self) -> int | None:
-        return self.seen.soa.serial if self.seen.soa is not None else None
-
-
-@dataclass(frozen=True, slots=True)
 class Content:
-    """Objective: all servers of a serial group that are on one serial have the same records, to the last, and no RRset
-    of the zone has only signatures that have ended.
+    """Objective: all servers of a serial group that are on one serial have the same records, to the last; these are the
+    ones that the zone's ZONEMD record is for; and no RRset of the zone has only signatures that have ended.
 
     Steps: 1. Transfer the zone from every address, one at a time from each server, as the first rule of `transfer` has
     it by which it must give it. Records are hashed in canonical form (RFC 4034 section 6.2) and not kept; the order in
     which they come does not matter. Who gives none is left out: who may have it is the business of the check transfer.
     2. Compare those on one serial, with the primary or the signer, else with most. 3. From those that differ, and from
-    who they differ from, transfer it once more, and keep the records of those parts alone (of 4096) that differ; and
-    from those with signatures that have ended (by the clock of this machine), of whose RRsets the signature that ends
-    last is looked for. 4. Only what that shows is told: a serial that moved meanwhile, or records sent twice, accuse
-    nobody. Whether signatures verify is the business of the check signatures, for some records.
+    who they differ from, transfer it once more, and keep the records of those parts alone (of 4096) that differ; from
+    those with signatures that have ended (by the clock of this machine), of whose RRsets the signature that ends last
+    is looked for; and from one of those that have the same zone with ZONEMD records, to make its digest (RFC 8976
+    section 4). 4. Only what that shows is told: a serial that moved meanwhile, or records sent twice, accuse nobody.
+    Of ZONEMD records one that matches is enough; those of schemes and hash algorithms that are not known here tell
+    nothing, nor do two of the same. Where the primary or the signer has a zone that does not match, it alone is told
+    of. Whether signatures verify is the business of the check signatures, for some records.
 
     =================  =====================================================================================
     content-differs    same group and serial, other records: a transfer or an edit went wrong
+    zonemd-mismatch    the records of the zone are not those that any ZONEMD record for its serial was made of
+    zonemd-stale       no ZONEMD record is for the serial of the zone
     signature-expired  of some RRset, wherever in the zone, the last signature has ended
     =================  =====================================================================================
     """
@@ -108,15 +97,21 @@ class Content:
                 again |= {reference.place: reference, copy.place: copy}
                 parts.update(differing[:MAX_PARTS])
         keep = tuple(sorted(parts))
+        digests = algorithms_wanted(zone, copies, again)
+        again |= {place: copy for place, (copy, _) in digests.items()}
         return [
-            replace(copy.seen.query, content=keep, signatures=tuple(one.key for one in _ended(copy.seen)))
-            for copy in again.values()
-        ]
+            replace(
+                copy.seen.query, content=keep, signatures=tuple(one.key for one in _ended(copy.seen)),
+                zonemd=digests[place][1] if place in digests else (),
+            )
+            for place, copy in again.items()
+        ]  # fmt: skip
 
     def evaluate(
         self, zone: Zone, poll: ZonePoll, zone_state: ZoneState
     ) -> Iterator[Finding | Inconclusive | ZoneTransfer]:
-        yield from whole_transfers(poll.seen)
+        # sorting a zone for its digest takes time of its own
+        yield from whole_transfers(one for one in poll.seen if not one.query.zonemd)
         copies = _copies(zone, poll.seen)
         looked = {(o.server, o.address): o for o in poll.seen if _is_second(o)}
         said: list[Finding | Inconclusive] = list(_left_out(zone, poll.seen, copies))
@@ -132,12 +127,15 @@ class Content:
         for copy in copies:
             one = _expired(copy, looked.get(copy.place), poll.at)
             said += [one] if one is not None else []
+        said += zonemd_results(zone, copies, looked)
         if not compared and not any(isinstance(one, Finding) for one in said):
             reasons = (f"{one.server}: {one.reason}" for one in said if isinstance(one, Inconclusive))
             raise CheckInconclusive(f"no two servers give the zone on one serial ({enumerated(reasons)})")
         yield from said
 
-    def _differing(self, peers: list[_Copy], reference: _Copy) -> Iterator[tuple[_Copy, tuple[int, ...]]]:
+    def _differing(
+        self, peers: list[TransferredZone], reference: TransferredZone
+    ) -> Iterator[tuple[TransferredZone, tuple[int, ...]]]:
         usual = reference.seen.content
         for copy in peers:
             own = copy.seen.content
@@ -145,7 +143,7 @@ class Content:
                 yield copy, parts
 
     def _judged(
-        self, copy: _Copy, reference: _Copy, looked: Mapping[tuple[str, Address], Observation]
+        self, copy: TransferredZone, reference: TransferredZone, looked: Mapping[tuple[str, Address], Observation]
     ) -> Finding | Inconclusive | None:
         """What the second transfers say of a difference that the first showed."""
         mine, usual = looked.get(copy.place), looked.get(reference.place)
@@ -172,14 +170,14 @@ def _places(zone: Zone) -> Iterator[Query]:
 
 
 def _is_second(seen: Observation) -> bool:
-    return bool(seen.query.content or seen.query.signatures)
+    return bool(seen.query.content or seen.query.signatures or seen.query.zonemd)
 
 
 def _ended(seen: Observation) -> tuple[SignatureOfRRset, ...]:
     return seen.content.signatures if seen.content is not None else ()
 
 
-def _expired(copy: _Copy, again: Observation | None, now: datetime) -> Finding | Inconclusive | None:
+def _expired(copy: TransferredZone, again: Observation | None, now: datetime) -> Finding | Inconclusive | None:
     """What a second transfer says of RRsets with signatures that had ended at the first."""
     first = {one.key for one in _ended(copy.seen)}
     if not first:
@@ -201,22 +199,24 @@ def _expired(copy: _Copy, again: Observation | None, now: datetime) -> Finding |
     return Finding(EXPIRED.code, text, copy.server.name, copy.address, SUBJECT)
 
 
-def _copies(zone: Zone, seen: tuple[Observation, ...]) -> list[_Copy]:
+def _copies(zone: Zone, seen: tuple[Observation, ...]) -> list[TransferredZone]:
     """The zones that came whole at the first transfer."""
     first = {(o.server, o.address): o for o in seen if not _is_second(o)}
     places = ((server, address, first.get((server.name, address))) for server, address in zone.server_addresses())
-    return [_Copy(s, a, o) for s, a, o in places if o is not None and o.content is not None and o.soa is not None]
+    return [
+        TransferredZone(s, a, o) for s, a, o in places if o is not None and o.content is not None and o.soa is not None
+    ]
 
 
-def _peers(copies: list[_Copy]) -> list[list[_Copy]]:
+def _peers(copies: list[TransferredZone]) -> list[list[TransferredZone]]:
     """Those of one group on one serial."""
-    found: dict[tuple[str, int | None], list[_Copy]] = {}
+    found: dict[tuple[str, int | None], list[TransferredZone]] = {}
     for copy in copies:
         found.setdefault((copy.server.group, copy.serial), []).append(copy)
     return list(found.values())
 
 
-def _reference(zone: Zone, peers: list[_Copy]) -> _Copy:
+def _reference(zone: Zone, peers: list[TransferredZone]) -> TransferredZone:
     """The primary, or the signer, if it is among them; otherwise one that has what most have."""
     leading = next((copy for copy in peers if zone.leads(copy.server.name)), None)
     if leading is not None:
@@ -225,18 +225,18 @@ def _reference(zone: Zone, peers: list[_Copy]) -> _Copy:
     return next(copy for copy in peers if copy.seen.content == most)
 
 
-def _left_out(zone: Zone, seen: tuple[Observation, ...], copies: list[_Copy]) -> Iterator[Inconclusive]:
+def _left_out(zone: Zone, seen: tuple[Observation, ...], copies: list[TransferredZone]) -> Iterator[Inconclusive]:
     given = {copy.place for copy in copies}
     for one in seen:
         if not _is_second(one) and (one.server, one.address) not in given:
             yield Inconclusive(one.server, one.address, SUBJECT, f"gives no zone: {why_not_given(one)}")
 
 
-def _unsure(copy: _Copy, reason: str) -> Inconclusive:
+def _unsure(copy: TransferredZone, reason: str) -> Inconclusive:
     return Inconclusive(copy.server.name, copy.address, SUBJECT, reason)
 
 
-def _text(copy: _Copy, reference: _Copy, difference: ZoneDifference, *, partly: bool) -> str:
+def _text(copy: TransferredZone, reference: TransferredZone, difference: ZoneDifference, *, partly: bool) -> str:
     """ "ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, and has 1 record less and 1 more: - www… A …"."""
     who = f"{server_at(copy.server.name, copy.address)} is on serial {copy.serial} as"
     head = f"{who} {server_at(reference.server.name, reference.address)} is, with other records"

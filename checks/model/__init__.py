@@ -133,7 +133,7 @@ class Query:
 
     ``qtype`` "AXFR" asks for a transfer: permission is read off the first record that is not the SOA, unless ``whole``.
     ``content``: of a whole transfer digests are made, and the records of these parts kept (``ZoneContent``), and the
-    ends of the ``signatures`` of these RRsets.
+    ends of the ``signatures`` of these RRsets; the digests that ZONEMD records have by the hash algorithms ``zonemd``.
     ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
     and takes an answer from whatever address it comes. ``dnssec`` asks for the RRset's signatures, too (the DO bit,
     RFC 3225): never where EDNS is left out. ``version`` asks for the version of the zone that the answer is from
@@ -152,6 +152,7 @@ class Query:
     whole: bool = False
     content: tuple[int, ...] | None = None
     signatures: tuple[bytes, ...] = ()
+    zonemd: tuple[int, ...] = ()
     identify: bool = False
     anywhere: bool = False
     dnssec: bool = False

@@ -26,6 +26,20 @@ class SignatureOfRRset:
     expiration: int
 
 
+MAX_ZONEMD = 16
+"""ZONEMD records at the apex of a zone that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zonemd:
+    """A ZONEMD record at the apex of its zone (RFC 8976 section 2.2); ``algorithm`` is the hash algorithm."""
+
+    serial: int
+    scheme: int
+    algorithm: int
+    digest: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneContent:
     """The records of a zone but for its SOA, ``records`` of them as they came.
@@ -35,6 +49,9 @@ class ZoneContent:
     records of the parts that were asked for, in canonical form (RFC 4034 section 6.2), as lines of a zone file, each
     once and in any order; ``overflow``: there were too many, and some are missing. ``signatures``: of those RRsets that
     were asked for, or where none was of those that have a signature that had ended, MAX_ENDED at most.
+    ``zonemd``: the ZONEMD records at the apex, each once, in any order; one more than MAX_ZONEMD stands for all others.
+    ``digests``: by the hash algorithms that were asked for the digests of the zone (RFC 8976 section 3, scheme SIMPLE);
+    ``undigested`` says why there are none.
     """
 
     records: int
@@ -43,6 +60,9 @@ class ZoneContent:
     kept: tuple[str, ...] = ()
     overflow: bool = False
     signatures: tuple[SignatureOfRRset, ...] = field(default=(), compare=False)
+    zonemd: tuple[Zonemd, ...] = field(default=(), compare=False)
+    digests: tuple[tuple[int, bytes], ...] = field(default=(), compare=False)
+    undigested: str = field(default="", compare=False)
 
     def differing(self, other: "ZoneContent", *, dnssec: bool) -> tuple[int, ...]:
         """The numbers of the parts in which the two are not the same. ``dnssec``: records of GENERATED_TYPES count."""

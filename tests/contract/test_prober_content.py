@@ -2,6 +2,8 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ from tests.contract.test_prober_transfer import WHOLE, patience
 from tests.contract.test_prober_tsig import SIGNED
 from tests.support.misbehaviour import TCP, TRANSFERS, drip, endless, transfer
 from tests.support.misbehaviour import zone as messages
-from tests.support.nameserver import A, name, rr, soa
+from tests.support.nameserver import A, Asked, Connection, name, reply, rr, soa
 from tests.support.transfers import pull
 
 DEADLINE = 20.0
@@ -109,3 +111,39 @@ async def test_two_zones_that_differ_in_one_record_differ_in_its_part() -> None:
     )  # fmt: skip
     assert again.content is not None
     assert "new.example.net. 300 IN A 192.0.2.1" in again.content.kept
+
+
+async def test_the_digest_of_a_zone_is_told_where_it_is_wanted() -> None:
+    one = await pull(transfer(lambda _: messages(2, 2)), whole=True, content=(), zonemd=(1, 2))
+    assert one.content is not None
+    assert {algorithm: len(digest) for algorithm, digest in one.content.digests} == {1: 48, 2: 64}
+    other = await pull(transfer(lambda _: messages(2, 3)), whole=True, content=(), zonemd=(1,))
+    assert other.content is not None
+    assert set(other.content.digests).isdisjoint(one.content.digests)
+    plain = await pull(transfer(lambda _: messages(2, 2)), whole=True, content=())
+    assert plain.content is not None
+    assert plain.content.digests == ()
+
+
+async def ever_new(query: Asked, connection: Connection) -> None:
+    """A transfer without end in which no record comes twice."""
+    await connection.send(reply(query, [soa()]))
+    for start in count(step=1500):
+        many = [rr(name("x.example.net."), A, number.to_bytes(4, "big")) for number in range(start, start + 1500)]
+        await connection.send(reply(query, many, question=b""))
+        await asyncio.sleep(0)
+
+
+async def test_an_endless_zone_is_not_sorted_without_end() -> None:
+    """Runs of it have gone to a temporary file when it ends, and with it that goes."""
+    before = unnamed_files()
+    async with asyncio.timeout(DEADLINE):
+        limits = TransferLimits(max_records=60_000)
+        seen = await pull(ever_new, Probe(transfer=limits), whole=True, content=(), zonemd=(1,))
+    assert (seen.transfer, seen.content) == (TransferResult.LIMIT, None)
+    assert unnamed_files() == before
+
+
+def unnamed_files() -> int:
+    """Open files of this process that have no name any more."""
+    return sum("(deleted)" in str(one.resolve()) for one in list(Path("/proc/self/fd").iterdir()))

@@ -2,17 +2,20 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import MappingProxyType
 
 from checks.common.text import plural
-from checks.model import Outcome, Shape, Soa, Tls, TransferResult, ZoneContent
+from checks.model import Observation, Outcome, Query, Shape, Soa, Tls, TransferResult, Transport, ZoneContent
 from monitor.clock import monotonic
 from monitor.probe.client.checkzone import CheckZone, Refusal
 from monitor.probe.client.tcp import Broken, Stream
+from monitor.probe.client.zonemd import make_room
 from monitor.probe.message import response as complete_reader
 from monitor.probe.message import wire as wire_format
 from monitor.probe.message.request import SOA, Request
 from monitor.probe.message.response import Answer, Match
+from monitor.probe.message.text import bounded, evidence
 from monitor.probe.message.tsig import TsigFault, Verifier
 from monitor.probe.message.wire import Malformed, MessageOutline, Record
 from monitor.probe.message.zone_digest import ZoneDigest
@@ -66,6 +69,19 @@ class Ended:
     evidence: bytes = b""
     content: ZoneContent | None = None
     tls: Tls | None = None
+
+    def observation(self, query: Query, at: datetime) -> Observation:
+        answer = self.answer
+        return Observation(
+            query, self.outcome, at, rtt=self.rtt, transport=Transport.TCP if self.tls is None else Transport.TLS,
+            rcode=answer.rcode if answer is not None else None,
+            authoritative=answer is not None and answer.authoritative,
+            shape=answer.shape if answer is not None else None, soa=answer.soa if answer is not None else None,
+            ede=answer.options.ede if answer is not None else (), transfer=self.transfer, skew=self.skew,
+            records=self.records, given=self.given, octets=self.octets, messages=self.messages, took=self.took,
+            discarded=int(bool(self.evidence)), detail=bounded(self.detail), evidence=evidence(self.evidence),
+            content=self.content, tls=self.tls,
+        )  # fmt: skip
 
 
 class Transfer:
@@ -155,6 +171,8 @@ class Transfer:
                 if ended is not None:
                     return ended
                 await asyncio.sleep(0)  # a fast server must not keep everybody else waiting
+                if self._digest is not None and self._digest.sorter is not None:
+                    await make_room(self._digest.sorter)
         except Broken as broken:
             return self._broken(broken)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -19,9 +20,11 @@ from monitor.probe.client.tcp import Stream, connect, over_tcp
 from monitor.probe.client.tls import TlsContexts, TlsStream
 from monitor.probe.client.tls_pool import TlsPool
 from monitor.probe.client.update import Updates
+from monitor.probe.client.zonemd import with_digests
+from monitor.probe.message.record_sorter import RecordSorter
 from monitor.probe.message.request import AXFR, ZONEVERSION, Question, make_request, question
 from monitor.probe.message.response import NO_EDNS
-from monitor.probe.message.text import bounded, evidence
+from monitor.probe.message.text import bounded
 from monitor.probe.message.tsig import Signer
 from monitor.probe.message.zone_digest import ZoneDigest
 from monitor.probe.settings import Probe, TlsSettings
@@ -220,12 +223,25 @@ class Exchange:
         attempt.queue.record(ended.outcome)
         if isinstance(ended, QueryFailure):
             return self._no_transfer(attempt.query, ended)
-        return self._transfer_observation(attempt.query, ended)
+        return ended.observation(attempt.query, self._now())
 
     async def _transfer_once(
         self, attempt: QueryAttempt, asked: Question, signer: Signer | None, patience: float
     ) -> Ended | QueryFailure:
-        """Once, over a connection of its own, when it is this server's turn to transfer.
+        """Once, and where the zone came, with the digests of it that are wanted."""
+        if not attempt.query.zonemd:
+            return await self._transfer_alone(attempt, asked, signer, patience)
+        with closing(RecordSorter()) as sorter:
+            ended = await self._transfer_alone(attempt, asked, signer, patience, sorter)
+            if isinstance(ended, Ended) and ended.content is not None:
+                ended = replace(ended, content=await with_digests(ended.content, sorter, attempt.query.zonemd))
+            return ended
+
+    async def _transfer_alone(
+        self, attempt: QueryAttempt, asked: Question, signer: Signer | None, patience: float,
+        sorter: RecordSorter | None = None,
+    ) -> Ended | QueryFailure:  # fmt: skip
+        """Over a connection of its own, when it is this server's turn to transfer.
 
         Without EDNS, as BIND, NSD and PowerDNS do: what is refused only for that would be given to them.
         """
@@ -240,7 +256,7 @@ class Exchange:
                 verifier = signer.verifier(one) if signer is not None else None
                 transfer = Transfer(stream, one, verifier, self._settings.transfer)
                 if attempt.query.content is not None:
-                    ended = await transfer.content(patience, self._digest(attempt.query, asked))
+                    ended = await transfer.content(patience, self._digest(attempt.query, asked, sorter))
                 elif attempt.query.whole:
                     ended = await transfer.whole(patience)
                 else:
@@ -249,8 +265,8 @@ class Exchange:
             finally:
                 stream.close()
 
-    def _digest(self, query: Query, asked: Question) -> ZoneDigest:
-        return ZoneDigest(asked.name, query.content or (), query.signatures, int(self._now().timestamp()))
+    def _digest(self, query: Query, asked: Question, sorter: RecordSorter | None) -> ZoneDigest:
+        return ZoneDigest(asked.name, query.content or (), query.signatures, int(self._now().timestamp()), sorter)
 
     async def _connect(self, query: Query, patience: float) -> Stream | QueryFailure:
         if query.transport is not Transport.TLS:
@@ -277,20 +293,6 @@ class Exchange:
     def _observation(self, query: Query, found: ExchangeResult) -> Observation:
         at = self._now()
         return failed(query, found, at) if isinstance(found, QueryFailure) else found.observation(query, at)
-
-    def _transfer_observation(self, query: Query, ended: Ended) -> Observation:
-        answer = ended.answer
-        return Observation(
-            query, ended.outcome, self._now(), rtt=ended.rtt,
-            transport=Transport.TCP if ended.tls is None else Transport.TLS,
-            rcode=answer.rcode if answer is not None else None,
-            authoritative=answer is not None and answer.authoritative,
-            shape=answer.shape if answer is not None else None, soa=answer.soa if answer is not None else None,
-            ede=answer.options.ede if answer is not None else (), transfer=ended.transfer, skew=ended.skew,
-            records=ended.records, given=ended.given, octets=ended.octets, messages=ended.messages, took=ended.took,
-            discarded=int(bool(ended.evidence)),
-            detail=bounded(ended.detail), evidence=evidence(ended.evidence), content=ended.content, tls=ended.tls,
-        )  # fmt: skip
 
 
 def _is_transient(ended: Ended | QueryFailure) -> bool:

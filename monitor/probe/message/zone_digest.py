@@ -10,19 +10,24 @@ transfer tells, that keeps those of the buckets in question as a set.
 The SOA is not in it: it is read beside it. Records of DNSSEC that a signer makes are summed up apart from all others.
 Of signatures that have ended is noted whose they are: another of the same RRset may be valid still, and have come
 before. Of an RRset that a second transfer watches the signature that ends last is known at its end.
+
+ZONEMD records (RFC 8976) at the apex are noted. What their digest is made of, every record in canonical order and each
+once, but for them and their signatures, is handed to a ``RecordSorter`` where there is one.
 """
 
 import secrets
 from collections.abc import Collection, Iterable
 from hashlib import blake2b
+from struct import Struct
 from struct import error as struct_error
 from types import MappingProxyType
 
 from dns.rdatatype import RdataType
 
 from checks.common.serial import HALF, MODULUS
-from checks.model.content import BUCKETS, GENERATED_TYPES, MAX_ENDED, SignatureOfRRset, ZoneContent
+from checks.model.content import BUCKETS, GENERATED_TYPES, MAX_ENDED, MAX_ZONEMD, SignatureOfRRset, ZoneContent, Zonemd
 from monitor.probe.message import wire as wire_format
+from monitor.probe.message.record_sorter import RecordSorter
 from monitor.probe.message.request import IN, name_text
 from monitor.probe.message.wire import FIXED, HEADER, SOA, TSIG, Header, Malformed, MessageOutline
 
@@ -35,14 +40,21 @@ _HASH_KEY = secrets.token_bytes(32)
 
 _LAST_BUCKET = BUCKETS - 1
 
-_PLAIN, _NAMES, _NAPTR, _GENERATED, _SIGNATURE, _SOA, _META = range(7)
+_PLAIN, _NAMES, _NAPTR, _GENERATED, _SIGNATURE, _ZONEMD, _SOA, _META = range(8)
+
+_OF_DNSSEC = (_GENERATED, _SIGNATURE, _ZONEMD)
+
+_ZONEMD_HEAD = Struct("!IBB")
+"""Serial, scheme and hash algorithm (RFC 8976 section 2.2), before the digest."""
+
+_ZONEMD_TYPE, _RRSIG_TYPE = (int(rtype).to_bytes(2, "big") for rtype in (RdataType.ZONEMD, RdataType.RRSIG))
 
 _LAYOUTS = MappingProxyType(
     {
         **dict.fromkeys((RdataType.NS, RdataType.CNAME, RdataType.PTR, RdataType.DNAME), (0, 1)),
         **dict.fromkeys((RdataType.MB, RdataType.MG, RdataType.MR, RdataType.MD, RdataType.MF), (0, 1)),
         **dict.fromkeys((RdataType.MX, RdataType.AFSDB, RdataType.RT, RdataType.KX), (2, 1)),
-        **dict.fromkeys((RdataType.RP, RdataType.MINFO), (0, 2)),
+        **dict.fromkeys((RdataType.SOA, RdataType.RP, RdataType.MINFO), (0, 2)),
         RdataType.SRV: (6, 1),
         RdataType.PX: (2, 2),
         RdataType.NXT: (0, 1),
@@ -58,6 +70,7 @@ _KINDS = MappingProxyType(
         **{int(rtype): _NAMES for rtype in _LAYOUTS},
         **{int(RdataType[name]): _GENERATED for name in GENERATED_TYPES},
         int(RdataType.RRSIG): _SIGNATURE,
+        int(RdataType.ZONEMD): _ZONEMD,
         int(RdataType.NAPTR): _NAPTR,
         SOA: _SOA,
         **dict.fromkeys((0, int(RdataType.OPT), *range(128, 256)), _META),
@@ -69,15 +82,18 @@ class ZoneDigest:
     """Reads the messages of one transfer. ``zone`` is the wire name of its apex, in lower case; the records of the
     buckets ``keep`` are kept, as canonical octets, up to MAX_KEPT_RECORDS of them. ``watched`` are the keys of RRsets
     (owner and type, as in the wire) whose signatures are followed; if none, those that had ended at ``now`` are noted,
-    in seconds since 1970.
+    in seconds since 1970. ``sorter`` takes what the zone's own digest is made of.
     """
 
     __slots__ = (
         "_generated", "_keep", "_left", "_now", "_octets", "_overflow", "_records", "_sums", "_watched", "_zone",
-        "kept",
+        "_zonemd", "kept", "sorter",
     )  # fmt: skip
 
-    def __init__(self, zone: bytes, keep: Collection[int] = (), watched: Collection[bytes] = (), now: int = 0) -> None:
+    def __init__(
+        self, zone: bytes, keep: Collection[int] = (), watched: Collection[bytes] = (), now: int = 0,
+        sorter: RecordSorter | None = None,
+    ) -> None:  # fmt: skip
         self._zone = zone
         self._keep = frozenset(keep)
         self._sums = [0] * BUCKETS
@@ -90,12 +106,15 @@ class ZoneDigest:
         """RRset → seconds from now to the end of its last signature."""
         self.kept: set[bytes] = set()
         """The records of those buckets, in canonical wire form."""
+        self._zonemd: set[Zonemd] = set()
+        self.sorter = sorter
 
     def content(self, lines: Iterable[str] = ()) -> ZoneContent:
         """What came of the messages so far; ``lines`` are those of the records that were kept."""
         return ZoneContent(
             self._records, _shortened(self._sums), _shortened(self._generated), tuple(lines), self._overflow,
             tuple(self._signature(key, left) for key, left in self._left.items()),
+            tuple(self._zonemd),
         )  # fmt: skip
 
     def outline(self, wire: bytes) -> MessageOutline:
@@ -113,6 +132,8 @@ class ZoneDigest:
                     names[position] = name
                 position = after + 4
             soas, position = self._answers(wire, head, names, position)
+            if self.sorter is not None:
+                self._sort_soas(self.sorter, wire, soas)
             tsig = _tsig(wire, head, position)
         except (IndexError, struct_error):
             raise Malformed("a record runs out of the message") from None
@@ -127,6 +148,7 @@ class ZoneDigest:
         """
         known, kinds, unpack, sums, end = names.get, _KINDS.get, FIXED.unpack_from, self._sums, len(wire)
         key, keep, last = _HASH_KEY, self._keep, _LAST_BUCKET
+        more = bool(keep) or self.sorter is not None
         soas: list[tuple[int, int]] = []
         for number in range(head.answers):
             start, length = position, wire[position]
@@ -157,22 +179,33 @@ class ZoneDigest:
                 soas.append((number, start))
                 continue
             else:
-                into = self._generated if kind in (_GENERATED, _SIGNATURE) else sums
+                into = self._generated if kind in _OF_DNSSEC else sums
                 record = owner + _canonical(wire, fixed, position, rtype, kind, names)
-                if kind == _SIGNATURE:
-                    self._note_end(owner, wire, fixed + FIXED.size)
+                if kind in (_SIGNATURE, _ZONEMD):
+                    self._note(kind, owner, wire, fixed + FIXED.size, position)
             value = int.from_bytes(blake2b(key + record).digest(), "little")
             into[value & last] += value
-            if keep and value & last in keep:
-                self._keep_record(record)
+            if more:
+                self._keep_record(owner, record, value & last)
         self._records += head.answers - len(soas)
         return soas, position
+
+    def _sort_soas(self, sorter: RecordSorter, wire: bytes, soas: Iterable[tuple[int, int]]) -> None:
+        for _, start in soas:
+            one = wire_format.record(wire, start)
+            sorter.add(self._zone, _canonical(wire, one.rdata - FIXED.size, one.end, SOA, _SOA, {}))
 
     def _owner(self, wire: bytes, start: int) -> tuple[bytes, int]:
         owner, after = wire_format.name(wire, start, len(wire))
         if not wire_format.under(owner, self._zone):
             raise Malformed("a record of another zone")
         return owner, after
+
+    def _note(self, kind: int, owner: bytes, wire: bytes, rdata: int, end: int) -> None:
+        if kind == _SIGNATURE:
+            self._note_end(owner, wire, rdata)
+        elif owner == self._zone:
+            self._note_zonemd(wire, rdata, end)
 
     def _note_end(self, owner: bytes, wire: bytes, rdata: int) -> None:
         """Type covered and expiration stand at 0 and 8 (RFC 4034 section 3.1)."""
@@ -185,11 +218,23 @@ class ZoneDigest:
         elif key in self._watched or (left <= 0 and not self._watched and len(known) < MAX_ENDED):
             known[key] = left
 
+    def _note_zonemd(self, wire: bytes, rdata: int, end: int) -> None:
+        digest = rdata + _ZONEMD_HEAD.size
+        if digest > end:
+            raise Malformed("a ZONEMD record is cut")
+        if len(self._zonemd) <= MAX_ZONEMD:
+            serial, scheme, algorithm = _ZONEMD_HEAD.unpack_from(wire, rdata)
+            self._zonemd.add(Zonemd(serial, scheme, algorithm, wire[digest:end]))
+
     def _signature(self, key: bytes, left: int) -> SignatureOfRRset:
         covered = RdataType.to_text(RdataType.make(int.from_bytes(key[-2:], "big")))
         return SignatureOfRRset(key, f"{name_text(key[:-2])} {covered}", (self._now + left) % MODULUS)
 
-    def _keep_record(self, record: bytes) -> None:
+    def _keep_record(self, owner: bytes, record: bytes, bucket: int) -> None:
+        if self.sorter is not None and not (owner == self._zone and _is_zonemd(record, len(owner))):
+            self.sorter.add(owner, record[len(owner) :])
+        if bucket not in self._keep:
+            return
         if len(self.kept) >= MAX_KEPT_RECORDS or self._octets > MAX_KEPT_OCTETS:
             self._overflow = True
         else:
@@ -197,11 +242,17 @@ class ZoneDigest:
             self._octets += len(record)
 
 
+def _is_zonemd(record: bytes, start: int) -> bool:
+    """Whether its type, at ``start``, is ZONEMD, or it signs ZONEMD records (RFC 8976 section 3.3.1)."""
+    rtype, covered = record[start : start + 2], record[start + FIXED.size : start + FIXED.size + 2]
+    return rtype == _ZONEMD_TYPE or (rtype == _RRSIG_TYPE and covered == _ZONEMD_TYPE)
+
+
 def _canonical(wire: bytes, fixed: int, end: int, rtype: int, kind: int, names: dict[int, bytes]) -> bytes:
     """Type, class, TTL, length and rdata in canonical form."""
     if kind == _META:
         raise Malformed(f"a record of type {rtype}, which no zone has")
-    if kind == _GENERATED:
+    if kind in (_GENERATED, _ZONEMD):
         return wire[fixed:end]
     start = position = fixed + FIXED.size
     if kind == _NAPTR:

@@ -95,6 +95,7 @@ def _zone(duty: Duty) -> str:
     if duty.signs:
         lines.append("    dnssec-signing: on")
         lines += ["    dnssec-policy: multi-signer"] if duty.dynamic else []
+    lines += ["    zonemd-generate: zonemd-sha384"] if duty.zonemd else []
     if duty.upstream is not None:
         lines.append(f"    master: {_remote_id(duty.upstream, duty.upstream_key)}")
     if duty.notify:

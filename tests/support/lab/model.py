@@ -80,7 +80,7 @@ class Duty:
     updates signed with XFR (RFC 2136) and writes its own zone file; BIND, Knot and PowerDNS only. ``forwards``: as a
     secondary it hands updates on to its primary; BIND only. ``signs``: it signs the zone by
     its own default policy, with keys of its own and serials of its own; BIND, Knot and PowerDNS only. Both: it keeps
-    what updates bring of others' keys (RFC 8901).
+    what updates bring of others' keys (RFC 8901). ``zonemd``: it makes a ZONEMD record (RFC 8976); Knot only.
     """
 
     zone: str
@@ -94,6 +94,7 @@ class Duty:
     dynamic: bool = False
     signs: bool = False
     forwards: bool = False
+    zonemd: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,9 +90,10 @@ class Server:
         everyone: bool = False,
         dynamic: bool = False,
         signs: bool = False,
+        zonemd: bool = False,
     ) -> None:
         """Be a primary for a zone and give it to whoever has one of the keys in ``allow``."""
-        duty = Duty(content.zone, content, allow=allow, everyone=everyone, dynamic=dynamic, signs=signs)
+        duty = Duty(content.zone, content, allow=allow, everyone=everyone, dynamic=dynamic, signs=signs, zonemd=zonemd)
         self._take(self.setup.with_duty(duty))
 
     def follow(
@@ -223,13 +224,13 @@ class Server:
 
     def ready(self) -> None:
         """Wait until it answers over UDP and TCP on both addresses, and serves every zone it is primary for; one
-        that it signs, by whatever serial.
+        that it signs or makes a ZONEMD record for, by whatever serial.
 
         Its port may be in use for a moment: PowerDNS asks from random ports, those of servers among them.
         """
         until(self._answers, lambda: f"{self!r} does not answer\n{self.last_words(200)}", seconds=20)
         for duty in self.setup.duties:
-            if duty.signs:
+            if duty.signs or duty.zonemd:
                 self._wait_for_any_version(duty.zone)
             elif duty.content is not None:
                 self.wait(duty.zone, duty.content.serial)

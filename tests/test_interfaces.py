@@ -147,6 +147,7 @@ async def test_every_key_of_the_json_is_described_and_no_other() -> None:
         incidents = (await http.get("/api/v1/incidents")).json()
     async with client(await stage(replace(troubled(), sweeps=slow()))) as http:
         sweeps = (await http.get("/api/v1/checks")).json()
+        sources = (await http.get("/api/v1/sources")).json()
     assert everything
     assert servers
     for each in sweeps:
@@ -154,6 +155,9 @@ async def test_every_key_of_the_json_is_described_and_no_other() -> None:
         for low in each["low_caps"] or ():
             agrees("api.md", "A cap that is too low", low)
     assert any(each["low_caps"] for each in sweeps)
+    assert sources
+    for each in sources:
+        agrees("api.md", "A source of zones", each)
     assert incidents
     for each in everything:
         agrees("api.md", "A zone in a list", each)

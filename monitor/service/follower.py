@@ -12,6 +12,7 @@ from monitor.clock import Now, monotonic
 from monitor.config.model import Config, ZoneEntry
 from monitor.config.zone_sources import SourceTrouble, with_zones
 from monitor.service.followed_source import FollowedSource, SourceState, SourceUnread
+from monitor.state.source_status import SourceStatus
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,7 @@ class Followed:
 
     source: FollowedSource
     state: SourceState
+    status: SourceStatus
 
 
 class Follower:
@@ -48,6 +50,10 @@ class Follower:
     def troubles(self) -> tuple[SourceTrouble, ...]:
         return tuple(one.state.trouble for one in self._followed.values() if one.state.trouble is not None)
 
+    @property
+    def statuses(self) -> tuple[SourceStatus, ...]:
+        return tuple(one.status for one in self._followed.values())
+
     def use(self, sources: Iterable[FollowedSource]) -> None:
         """Follow these from now on; each is read anew. A zone that several have is one of the first."""
         before, self._followed = self._followed, {}
@@ -55,7 +61,9 @@ class Follower:
             known = before.get(source.name)
             state = known.state if known is not None else source.unpacked(self._stored.get(source.name, ""))
             state.due, state.anew, state.rewound = 0.0, True, bool(before)
-            self._followed[source.name] = Followed(source, state)
+            status = known.status if known is not None else SourceStatus(source.name)
+            status = replace(status, zones=len(state.zones), serial=state.serial, refresh=source.refresh)
+            self._followed[source.name] = Followed(source, state, status)
         self._wake.set()
 
     def with_zones(self, config: Config) -> Config:
@@ -144,7 +152,8 @@ class Follower:
         followed = self._followed.get(name)
         if followed is None:  # a reload has taken it out of the configuration since it was due
             return False
-        source, state, at = followed.source, followed.state, self._now().timestamp()
+        source, state, now = followed.source, followed.state, self._now()
+        at = now.timestamp()
         trouble, was, passed_over = state.trouble, state.zones, state.passed_over
         before = (state.believed, state.new, state.removed)
         state.begun = monotonic()
@@ -155,6 +164,7 @@ class Follower:
         except SourceUnread as error:
             state.refuse(error)
         state.forget_removed(at - source.watch_removed.total_seconds())
+        followed.status = followed.status.after_look(now, len(state.zones), state.trouble, state.serial)
         if state.trouble is not None and state.trouble != trouble:
             log.warning("not believed", source=name, why=state.trouble.text)
         if state.passed_over != passed_over:

@@ -81,7 +81,8 @@ class Service:
 
     @property
     def status(self) -> Status:
-        return replace(self._evaluator.status, heartbeat=self._schedule.heartbeat)
+        sources = self._sourced_zones.statuses
+        return replace(self._evaluator.status, heartbeat=self._schedule.heartbeat, sources=sources)
 
     @property
     def stopping(self) -> asyncio.Event:

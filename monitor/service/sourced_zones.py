@@ -13,6 +13,7 @@ from monitor.service.followed_source import FollowedSource
 from monitor.service.follower import Follower, Keep
 from monitor.service.polled_lists import POWERDNS, ListSource
 from monitor.service.zone_sources import LIST, ZoneSources
+from monitor.state.source_status import SourceStatus
 
 Servers = Callable[[], Mapping[str, Server]]
 """The servers of the configuration, by name."""
@@ -25,10 +26,19 @@ class SourcedZones:
 
     def __init__(self, kept: Mapping[str, str], now: Now, servers: Servers) -> None:
         self._now, self._servers = now, servers
-        self._files = ZoneSources({name: body for name, body in kept.items() if name.startswith(LIST)})
+        self._files = ZoneSources({name: body for name, body in kept.items() if name.startswith(LIST)}, now)
         asked = {name: body for name, body in kept.items() if name.startswith((CATALOG, POWERDNS))}
         self._follower = Follower(asked, now)
         self._config = Config()
+        self._statuses: tuple[SourceStatus, ...] = ()
+
+    @property
+    def statuses(self) -> tuple[SourceStatus, ...]:
+        """The same tuple while nothing about any of them has changed."""
+        statuses = (*self._files.statuses, *self._follower.statuses)
+        if statuses != self._statuses:
+            self._statuses = statuses
+        return self._statuses
 
     @property
     def troubles(self) -> tuple[SourceTrouble, ...]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import structlog
 
+from monitor.clock import Now, now
 from monitor.config.model import Config, ZoneEntry, ZoneFile
 from monitor.config.zone_sources import SourceTrouble, too_many_gone, with_zones
+from monitor.state.source_status import SourceStatus
 
 log = structlog.get_logger(__name__)
 
@@ -18,10 +20,15 @@ LIST = "list "
 class ZoneSources:
     """``kept`` is what the store kept of sources: of a list the names in it, one in each line."""
 
-    def __init__(self, kept: Mapping[str, str]) -> None:
+    def __init__(self, kept: Mapping[str, str], now: Now = now) -> None:
+        self._now = now
         self._stored = dict(kept)
         self._named = {source: frozenset(body.split("\n")) for source, body in self._stored.items() if body}
-        self.troubles: tuple[SourceTrouble, ...] = ()
+        self.statuses: tuple[SourceStatus, ...] = ()
+
+    @property
+    def troubles(self) -> tuple[SourceTrouble, ...]:
+        return tuple(one.trouble for one in self.statuses if one.trouble is not None)
 
     def guard(self, config: Config, running: Config | None) -> Config:
         """The configuration as it is to be watched: with the zones that went from lists which have lost too many.
@@ -31,18 +38,21 @@ class ZoneSources:
         lists: defaultdict[str, list[ZoneFile]] = defaultdict(list)
         for one in config.lists:
             lists[f"{LIST}{one.source}"].append(one)
-        named, troubles, kept = {}, [], dict[str, ZoneEntry]()
+        known, at = {one.source: one for one in self.statuses}, self._now()
+        named, statuses, kept = {}, [], dict[str, ZoneEntry]()
         for source, files in lists.items():
             now = frozenset(name for one in files for name in one.names)
             before = self._named.get(source, frozenset())
             gone = [name for name in before - now if name not in config.zones]
             why = too_many_gone(len(before), len(gone), files[0].max_shrink)
+            trouble = SourceTrouble.shrunk(source, why) if why else None
             if why:
-                troubles.append(SourceTrouble.shrunk(source, why))
                 kept.update(_as_before(gone, files[0].entry, config, running))
             named[source] = before if why else now
-        self._named, self.troubles = named, tuple(troubles)
-        for trouble in troubles:
+            status = known.get(source) or SourceStatus(source)
+            statuses.append(status.after_look(at, len(before | now if why else now), trouble))
+        self._named, self.statuses = named, tuple(statuses)
+        for trouble in self.troubles:
             log.warning("not believed", source=trouble.source, why=trouble.text)
         return replace(config, zones=with_zones(config.zones, kept.items())) if kept else config
 

@@ -13,6 +13,7 @@ from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState
 from monitor.state.level import Level
 from monitor.state.notifies import Notify
+from monitor.state.source_status import SourceStatus
 from monitor.state.sweep_status import SweepStatus
 
 
@@ -185,6 +186,8 @@ class Status:
     """Open ones, and the latest resolved ones."""
     sweeps: Mapping[str, SweepStatus] = field(default_factory=dict)
     """By what the scheduler calls them: for each check one for each cadence."""
+    sources: tuple[SourceStatus, ...] = ()
+    """Where zones come from, the configuration itself aside."""
     receivers: Mapping[str, ReceiverStatus] = field(default_factory=dict)
     outbox_pending: int = 0
     offline_families: tuple[str, ...] = ()

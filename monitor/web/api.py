@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -13,13 +13,14 @@ from starlette.routing import Route
 from alerting.render import as_data
 from checks.model import Health
 from monitor.config.errors import known, near, quoted
-from monitor.web.api_schema import server_data, sweep_data, zone_data, zone_summary
+from monitor.web.api_schema import server_data, source_data, sweep_data, zone_data, zone_summary
 from monitor.web.paging import whole
 from monitor.web.propagation_view import propagation_data
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.view_models import find_servers, healths
 
 MAX_LIMIT = 1000
+One = TypeVar("One")
 
 
 class Api:
@@ -38,6 +39,7 @@ class Api:
             Route("/api/v1/servers", _taking(self.servers, "health", "q", "offset", "limit")),
             Route("/api/v1/servers/{server:path}/propagation", _taking(self.server_propagation, "since")),
             Route("/api/v1/checks", _taking(self.checks, "offset", "limit")),
+            Route("/api/v1/sources", _taking(self.sources, "offset", "limit")),
         ]
 
     async def zones(self, request: Request) -> Response:
@@ -77,18 +79,17 @@ class Api:
     async def servers(self, request: Request) -> Response:
         servers = self._snapshot.status(request.state.view).zones.servers()
         names = find_servers(servers, request.query_params.get("q", ""), _healths(request))
-        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
-        later = {"offset": str(first + most)} if first + most < len(names) else {}
-        part = [server_data(name, servers[name]) for name in names[first : first + most]]
-        return _listed(request, part, len(names), later)
+        return _part(request, names, lambda name: server_data(name, servers[name]))
 
     async def checks(self, request: Request) -> Response:
         """By check and cadence: the zones that a check asks equally often make up one sweep."""
         sweeps, now = self._snapshot.status(request.state.view).sweeps.values(), self._context.now()
         ordered = sorted(sweeps, key=lambda sweep: (sweep.check, sweep.cadence))
-        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
-        later = {"offset": str(first + most)} if first + most < len(ordered) else {}
-        return _listed(request, [sweep_data(one, now) for one in ordered[first : first + most]], len(ordered), later)
+        return _part(request, ordered, lambda sweep: sweep_data(sweep, now))
+
+    async def sources(self, request: Request) -> Response:
+        """Where zones come from, as they are written in the configuration."""
+        return _part(request, self._snapshot.status(request.state.view).sources, source_data)
 
     async def incidents(self, request: Request) -> Response:
         """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it."""
@@ -119,6 +120,13 @@ def _taking(endpoint: Handler, *parameters: str) -> Handler:
         return await endpoint(request)
 
     return checked
+
+
+def _part(request: Request, ordered: Sequence[One], data: Callable[[One], Any]) -> Response:
+    """That of a list which ``offset`` and ``limit`` ask for."""
+    first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
+    later = {"offset": str(first + most)} if first + most < len(ordered) else {}
+    return _listed(request, [data(one) for one in ordered[first : first + most]], len(ordered), later)
 
 
 def _listed(request: Request, rows: Sequence[Any], total: int | None, later: dict[str, str]) -> Response:

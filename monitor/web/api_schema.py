@@ -10,6 +10,7 @@ from checks.zone_state.model import IdentityState
 from monitor.config.low_caps import LowCap
 from monitor.state.level import HEALTH_OF_LEVEL
 from monitor.state.notifies import Notify
+from monitor.state.source_status import SourceStatus
 from monitor.state.status import AddressStatus, ServerTally, ZoneStatus
 from monitor.state.sweep_status import SweepStatus
 from monitor.web.formatting import iso
@@ -129,6 +130,21 @@ def _finding(finding: Alert) -> Json:
         "phase": finding.phase.value,
         "incident": finding.incident,
         "inherited": finding.inherited,
+    }
+
+
+def source_data(source: SourceStatus) -> Json:
+    return {
+        "kind": source.kind,
+        "name": source.name,
+        "health": source.health.value,
+        "zones": source.zones,
+        "serial": source.serial,
+        "refresh_seconds": None if source.refresh is None else source.refresh.total_seconds(),
+        "read_at": iso(source.read_at),
+        "code": source.trouble.code if source.trouble else None,
+        "error": source.trouble.text if source.trouble else None,
+        "error_since": iso(source.trouble_since),
     }
 
 

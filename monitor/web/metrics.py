@@ -27,6 +27,9 @@ from monitor.web.zone_metrics import series
 Labels = tuple[str, ...]
 Samples = Iterable[tuple[Labels, float]]
 
+MAX_SOURCES = 100
+"""Sources of zones that have series of their own."""
+
 END = b"# EOF\n"
 """The last line of OpenMetrics; the other format has none."""
 
@@ -99,6 +102,7 @@ class Families:
     def collect(self) -> Iterator[Metric]:
         yield from self._service()
         yield from self._alerting()
+        yield from self._sources()
         yield from self._asking()
         yield from self._zones()
         yield from self._servers()
@@ -141,6 +145,40 @@ class Families:
             (((str(severity),), opened.count(severity)) for severity in Severity),
         )
         yield _gauge("soawatch_outbox_pending", "Notifications that wait to be delivered.", status.outbox_pending)
+
+    def _sources(self) -> Iterator[Metric]:
+        """Of so many sources at most, those that are not believed first."""
+        ordered = sorted(self.status.sources, key=lambda one: one.health is not Health.BAD)
+        sources = [((one.kind, one.name), one) for one in ordered[:MAX_SOURCES]]
+        yield _gauges(
+            "soawatch_zone_source_up",
+            "1: at the last look this source of zones could be read, and was believed.",
+            ("kind", "source"),
+            ((labels, one.health is Health.GOOD) for labels, one in sources),
+        )
+        yield _gauges(
+            "soawatch_zone_source_zones",
+            "Zones that this source named when it was believed last, and new ones since.",
+            ("kind", "source"),
+            ((labels, one.zones) for labels, one in sources),
+        )
+        yield _gauges(
+            "soawatch_zone_source_last_read_timestamp_seconds",
+            "When this source was last read and believed, since the start.",
+            ("kind", "source"),
+            ((labels, one.read_at.timestamp()) for labels, one in sources if one.read_at is not None),
+        )
+        yield _gauges(
+            "soawatch_zone_source_serial",
+            "The serial of the version of this catalog that was taken last.",
+            ("kind", "source"),
+            ((labels, one.serial) for labels, one in sources if one.serial is not None),
+        )
+        yield _gauge(
+            "soawatch_metrics_zone_sources_omitted",
+            f"Sources of zones without series of their own here, because there are more than {MAX_SOURCES}.",
+            max(0, len(ordered) - MAX_SOURCES),
+        )
 
     def _asking(self) -> Iterator[Metric]:
         sweeps = self.status.sweeps.values()

@@ -22,6 +22,7 @@ from monitor.web.identity_view import identity_rows
 from monitor.web.paging import page, page_of
 from monitor.web.propagation_view import PropagationRow, propagation_rows
 from monitor.web.snapshot import SnapshotCache, WebContext
+from monitor.web.source_view import source_rows
 from monitor.web.sweep_view import sweep_rows
 from monitor.web.templating import Renderer
 from monitor.web.transfer_view import transfer_rows
@@ -62,6 +63,7 @@ class Pages:
             Route("/servers/{server:path}", self.server),
             Route("/incidents", self.incidents),
             Route("/checks", self.checks),
+            Route("/sources", self.sources),
             Route("/codes", self.codes),
             Route("/codes/{code}", self.code),
         ]
@@ -214,6 +216,11 @@ class Pages:
             title="Checks",
             sweeps=await page_of(sweep_rows(status.sweeps.values(), now), request.query_params.get("page")),
         )
+
+    async def sources(self, request: Request) -> Response:
+        rows = source_rows(self._status(request).sources)
+        found = await page_of(rows, request.query_params.get("page"))
+        return self._renderer.page(request, "sources.html", title="Sources", sources=found)
 
     async def codes(self, request: Request) -> Response:
         return self._renderer.page(request, "codes.html", title="Findings", codes=FINDING_TYPES.values())

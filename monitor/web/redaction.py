@@ -93,8 +93,8 @@ class RedactedStatus:
 
 
 def public(status: Status, before: RedactedStatus | None = None) -> RedactedStatus:
-    """The Status as the public may see it: no hidden server, no word about one, nothing about receivers, and of sweeps
-    neither what they ask nor where a cap is too low: hidden servers count in that.
+    """The Status as the public may see it: no hidden server, no word about one, nothing about receivers and sources
+    of zones, and of sweeps neither what they ask nor where a cap is too low: hidden servers count in that.
 
     A zone's health is then that of what is left: trouble of a hidden server alone does not show.
     """
@@ -116,8 +116,9 @@ def public(status: Status, before: RedactedStatus | None = None) -> RedactedStat
     else:
         sweeps = {name: replace(sweep, queries=None, low_caps=None) for name, sweep in status.sweeps.items()}
     left = replace(
-        status, zones=zones, incidents=incidents, sweeps=sweeps, receivers={}, config_error="", store_error=""
-    )
+        status, zones=zones, incidents=incidents, sweeps=sweeps, sources=(), receivers={}, config_error="",
+        store_error="",
+    )  # fmt: skip
     return RedactedStatus(status, server_addresses, redaction, left)
 
 

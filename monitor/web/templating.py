@@ -94,6 +94,7 @@ class Renderer:
             "now": now,
             "seen": revision(self._context),
             "path": request.scope["path"],
+            "has_sources": bool(status.sources),
             "can_leave": self._context.settings.token is not None and view is View.WHOLE,
             "can_enter": self._context.settings.token is not None and view is View.PUBLIC,
         }

@@ -19,6 +19,7 @@ from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange
 from monitor.config.low_caps import LowCap
+from monitor.config.zone_sources import SourceTrouble
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.notify.responder import NotifyResult
 from monitor.probe.server_series import ServerSeries
@@ -30,6 +31,7 @@ from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.notifies import Notify
 from monitor.state.ports import Commit
+from monitor.state.source_status import SourceStatus
 from monitor.state.status import (
     AddressStatus,
     CheckStatus,
@@ -148,6 +150,21 @@ NAMES = (
 UNICODE = {"xn--bcher-kva.example.": "bücher.example."}
 
 
+SOURCES = (
+    SourceStatus("list /etc/soawatch/zones.csv", 3, read_at=ago(days=12)),
+    SourceStatus("catalog catalog.example.", 7, timedelta(minutes=1), 2026112003, ago(seconds=20)),
+    SourceStatus("powerdns http://127.0.0.1:8081/api/v1/servers/localhost/zones", refresh=timedelta(minutes=1)),
+)
+"""One that was read with the configuration, one that is followed, one of which nothing is known yet."""
+
+
+def failing_source() -> SourceStatus:
+    """The last of the sources, no longer answering."""
+    trouble = SourceTrouble.failing(SOURCES[2].source, f"it cannot be asked: {HIDDEN} is silent")
+    known = replace(SOURCES[2], zones=2, read_at=ago(hours=5))
+    return known.after_look(ago(minutes=40), 2, trouble)
+
+
 def status(zones: Iterable[ZoneStatus] | None = None, **what: object) -> Status:
     """All is well, unless it is told otherwise."""
     chosen = [zone(name, UNICODE.get(name, "")) for name in NAMES] if zones is None else zones
@@ -163,6 +180,7 @@ def status(zones: Iterable[ZoneStatus] | None = None, **what: object) -> Status:
                 low_caps=(),
             ),
         },
+        sources=SOURCES,
         receivers={"oncall": ReceiverStatus("oncall", "email", delivered=4, last_delivered=ago(minutes=20))},
         config_loaded=ago(days=12), ready=True, heartbeat=ago(seconds=1),
     )  # fmt: skip
@@ -245,7 +263,7 @@ def troubled() -> Status:
             (line("tcp-unreachable", "mail.example.", HIDDEN, HIDDEN_ADDRESS, f"{HIDDEN_ADDRESS} refuses TCP"),),
         ),
     )  # fmt: skip
-    return status(zones.values(), incidents={i.id: i for i in opened})
+    return status(zones.values(), incidents={i.id: i for i in opened}, sources=(*SOURCES[:2], failing_source()))
 
 
 class Counters:

@@ -101,6 +101,9 @@ async def test_members_are_watched_as_they_come_and_go_and_stay_while_the_catalo
             checks = (await service.get("api/v1/zones/c.test."))["cadence_seconds"]
             assert {name for name, every in checks.items() if every} == {"removed-member"}
             assert await cadence(service, "a.test.") == 120
+            (source,) = await service.get("api/v1/sources")
+            assert [source[key] for key in ("name", "health", "zones", "code")] == [CATALOG, "good", 3, None]
+            assert source["serial"] > 0
             assert 'soawatch_notifies_total{result="accepted"} 0.0' not in await service.scrape()
             service.signal(signal.SIGTERM)
             assert await service.ended() == 0
@@ -110,6 +113,8 @@ async def test_members_are_watched_as_they_come_and_go_and_stay_while_the_catalo
             await service.up()
             assert list(await zones(service)) == ["a.test.", "b.test.", "c.test.", "d.test."]
             await until(lambda: told(service, "zone-source-failing"))
+            (source,) = await service.get("api/v1/sources")
+            assert [source[key] for key in ("health", "zones", "code")] == ["bad", 3, "zone-source-failing"]
             producer.server.resume()
             await until(lambda: over(service, "zone-source-failing"))
             assert list(await zones(service)) == ["a.test.", "b.test.", "c.test.", "d.test."]

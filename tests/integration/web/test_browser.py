@@ -104,12 +104,13 @@ VIEWS = {
     "server": "/servers/ns2",
     "incidents": "/incidents",
     "checks": "/checks",
+    "sources": "/sources",
     "code": "/codes/serial-overdue",
 }
 SCENES = [
     (DESKTOP, "light", tuple(VIEWS)),
-    (DESKTOP, "dark", ("overview", "zone", "servers", "checks")),
-    (PHONE, "light", ("overview", "zone", "servers", "checks")),
+    (DESKTOP, "dark", ("overview", "zone", "servers", "checks", "sources")),
+    (PHONE, "light", ("overview", "zone", "servers", "checks", "sources")),
     (PHONE, "dark", ()),
     (SMALL, "light", ()),
 ]

@@ -35,7 +35,7 @@ SECRETS = (HIDDEN, HIDDEN_ADDRESS, HIDDEN_ADDRESS6, "2001:DB8:77:0::53", "oncall
 ZONES = [name.replace("/", "%2F") for name in NAMES]
 PATHS = (
     "/", "/?q=hush", f"/?q={HIDDEN_ADDRESS}", "/servers", "/servers/ns1", "/servers/ns2", "/incidents", "/metrics",
-    "/checks", "/api/v1/checks", "/api/v1/servers/ns1/propagation",
+    "/checks", "/api/v1/checks", "/sources", "/api/v1/sources", "/api/v1/servers/ns1/propagation",
     "/api/v1/zones/example.com/propagation?since=2020-01-01T00:00:00Z",
     "/api/v1/zones?limit=1000", "/api/v1/incidents", "/api/v1/servers", "/codes", "/healthz", "/readyz", "/login",
     *(f"/zones/{name}?span=30d" for name in ZONES), *(f"/api/v1/zones/{name}" for name in ZONES),

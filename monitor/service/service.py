@@ -220,11 +220,11 @@ class Service:
                 return False
             await self._receiver_moves.use(config)
             await self._sourced_zones.keep(self._evaluator.keep_zone_source)
+            log_warnings(config, self.config)
             await self._take(config, found)
             plan = self._evaluator.plan
             self._schedule.plan(cadences(config, plan))
             self._evaluator.show(config_ok=True, config_error="", config_loaded=now())
-            log_warnings(config)
             log.info("configuration loaded", zones=len(plan.zones))
             return True
 

@@ -206,6 +206,20 @@ def test_transfers_that_fail_where_tcp_is_dead_are_the_same_trouble() -> None:
     assert set(causes(alerts).values()) == {f"zone {A}"}
 
 
+def test_updates_that_a_dead_server_does_not_take_are_the_same_trouble() -> None:
+    alerts = [alert(name, "server-unreachable", "ns1") for name in (A, B, C)] + [
+        alert(D, "canary-update-failed", "ns1")
+    ]
+    assert set(causes(alerts).values()) == {"server ns1"}
+    alone = [alert(A, "canary-update-failed", "ns1")]
+    assert set(causes(alone).values()) == {f"zone {A}"}
+
+
+def test_a_canary_that_is_late_and_a_serial_that_is_are_the_same_trouble() -> None:
+    alerts = [alert(name, code, "ns2") for name in (A, B, C) for code in ("serial-late", "canary-late")]
+    assert set(causes(alerts).values()) == {"server ns2"}
+
+
 def test_the_monitors_own_troubles_are_the_vantages() -> None:
     topology = replace(FOUR, vantage="fra1")
     assert causes([alert("", "monitor-offline", subject="ipv6"), alert("", "database-failing")], topology) == {

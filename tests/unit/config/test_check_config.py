@@ -103,6 +103,18 @@ def test_what_was_understood_is_printed_for_programs(tmp_path: Path) -> None:
     assert len(said["warnings"]) == 1
 
 
+def test_what_the_service_will_change_is_said(tmp_path: Path) -> None:
+    text = GOOD.replace('primary = "ns1"\n', 'primary = "ns1"\ncanary = { key = "xfr", max_lag = "2m" }\n')
+    shown = run(tmp_path, text).stdout
+    assert "will change" in shown
+    assert "(_soawatch-canary.bücher.example.) TXT" in shown
+    first, second = json.loads(run(tmp_path, text, "--json").stdout)["zones"]
+    assert (first["canary"], second["canary"]) == (None, {
+        "name": "_soawatch-canary.xn--bcher-kva.example.", "server": "ns1", "key": "xfr", "ttl": 60,
+        "max_lag_seconds": 120.0,
+    })  # fmt: skip
+
+
 def test_every_mistake_is_on_stderr_and_the_status_is_78(tmp_path: Path) -> None:
     bad = 'zonnes = 1\n[servers.ns1]\naddresses = ["x"]\n'
     result = run(tmp_path, bad)

@@ -56,21 +56,22 @@ class Signatures:
     """Objective: what a validating resolver gets of a signed zone is valid (RFC 4035 section 5.3), at every address.
 
     Steps: 1. Ask every address for the SOA with signatures (DO). If nobody gives one, the zone is not signed, and that
-    is all. 2. Ask those that serve a version for NS, DNSKEY, CDS, CDNSKEY and CSYNC at the apex and for the chosen
-    records, with signatures; then for the SOA again, as the check *records* does. 3. Judge each RRset, or the CNAME in
-    its place, by those of its signatures that verify against the DNSKEY records that the same address gives, in time by
-    the clock of this machine (RFC 4034 section 3.1.5); of these, by the one that ends last. Where nothing can be
-    verified (an algorithm that is not known here, more keys or signatures than are tried, different machines) their
-    times count all the same. 4. Compare addresses within a group, and CDS, CDNSKEY and CSYNC between groups, too (RFC
-    9975): what is off its group's reference within max_lag is propagating, and unsure. Who signs nothing is not
-    compared. 5. Where several groups sign, verify what each signs with the DNSKEY records of each other (RFC 8901
-    section 3), and, with those that CDS or CDNSKEY records are for, the DNSKEY records of each. Not of hidden servers.
+    is all. 2. Ask those that serve a version for NS, DNSKEY, CDS, CDNSKEY and CSYNC at the apex, for ZONEMD, too, where
+    the zone is compared whole (RFC 8976 section 4), and for the chosen records, with signatures; then for the SOA
+    again, as the check *records* does. 3. Judge each RRset, or the CNAME in its place, by those of its signatures that
+    verify against the DNSKEY records that the same address gives, in time by the clock of this machine (RFC 4034
+    section 3.1.5); of these, by the one that ends last. Where nothing can be verified (an algorithm that is not known
+    here, more keys or signatures than are tried, different machines) their times count all the same. 4. Compare
+    addresses within a group, and CDS, CDNSKEY and CSYNC between groups, too (RFC 9975): what is off its group's
+    reference within max_lag is propagating, and unsure. Who signs nothing is not compared. 5. Where several groups
+    sign, verify what each signs with the DNSKEY records of each other (RFC 8901 section 3), and, with those that CDS or
+    CDNSKEY records are for, the DNSKEY records of each. Not of hidden servers.
 
     =======================  ==================================================================================
     signature-expired        none is left: the last has ended
     signature-invalid        none verifies, or those that do have not begun
-    signature-missing        none, on a serial on which others give them; or none of some of SOA, NS and DNSKEY. Not at
-                             hidden servers and the primary: another may sign what it has from them
+    signature-missing        none, on a serial on which others give them; or none of some of SOA, NS, DNSKEY and ZONEMD.
+                             Not at hidden servers and the primary: another may sign what it has from them
     provider-key-missing     what another group signs cannot be verified with the DNSKEY records here
     signature-expiring       the last ends within ``expiring``, or within ``expiring_share`` of its life if that is
                              less; less a tenth of that, three hours at most: some renew at just such a limit. Where all
@@ -183,7 +184,8 @@ class Signatures:
 
 def _wanted(zone: Zone) -> tuple[WantedRecord, ...]:
     """Beside the SOA; the apex first."""
-    apex = (WantedRecord(zone.name, one, ttl=False) for one in ("NS", "DNSKEY", "CDS", "CDNSKEY", "CSYNC"))
+    types = ("NS", "DNSKEY", "CDS", "CDNSKEY", "CSYNC", *(("ZONEMD",) if zone.content else ()))
+    apex = (WantedRecord(zone.name, one, ttl=False) for one in types)
     chosen = (WantedRecord(one.name, one.type, ttl=False) for one in zone.records if one.type != "SOA")
     return tuple(dict.fromkeys((*apex, *chosen)))
 

@@ -14,8 +14,8 @@ EXPIRED = FindingType(
     "signature-expired", Severity.CRITICAL, "A signature has ended", family=SIGNATURES, of_content=True
 )
 
-APEX_TYPES = ("SOA", "NS", "DNSKEY")
-"""What is signed in every signed zone (RFC 4035 section 2.2)."""
+APEX_TYPES = ("SOA", "NS", "DNSKEY", "ZONEMD")
+"""What is signed in every signed zone (RFC 4035 section 2.2); the last where there is one."""
 
 Place = tuple[str, Address]
 """A server and an address of it."""

@@ -1,7 +1,7 @@
 """Whether zones are what their ZONEMD records say (RFC 8976 section 4), by what transfers of them brought.
 
 A first transfer shows the records. One address of all that have the same zone, to the last record, is asked for it a
-second time, and its digest made. Whether the records are signed, and by whom, is another question.
+second time, and its digest made. Whether the signatures of the records verify is the business of the check signatures.
 """
 
 from collections import Counter

@@ -62,7 +62,7 @@ def world() -> Iterator[World]:
         maker, author = lab.server("knot", "maker"), lab.server("bind", "author")
         secondaries = {software: lab.server(software, software) for software in SOFTWARE}
         maker.serve(Content(PLAIN, serial=10), zonemd=True)
-        maker.serve(Content(SIGNED, serial=10), zonemd=True, signs=True)
+        maker.serve(Content(SIGNED, serial=10, expire=604800), zonemd=True, signs=True)
         for software, server in secondaries.items():
             server.use_dnssec()
             server.follow(maker, PLAIN, SIGNED)
@@ -92,6 +92,14 @@ async def test_what_knot_makes_is_found_good_on_all(world: World, probe: Prober,
     assert again.server == "maker"
     assert again.content is not None
     assert dict(again.content.digests) == {one.algorithm: one.digest for one in again.content.zonemd}
+
+
+async def test_the_signatures_of_the_record_are_verified_on_all(world: World, probe: Prober) -> None:
+    watch = world.watch(probe, SIGNED, world.maker, *world.secondaries.values())
+    result = await watch.look("signatures")
+    assert (result.health, result.findings, result.unsure) == (Health.GOOD, (), ())
+    signed = [seen.server for seen in watch.seen if seen.query.qtype == "ZONEMD" and seen.signatures]
+    assert signed == ["maker", *SOFTWARE]
 
 
 @pytest.mark.parametrize("software", SOFTWARE)

@@ -55,6 +55,15 @@ def with_records(*records: str, key: ZoneKey = KEY, left: timedelta = 29 * DAY) 
     return made(key, left=left, records=(*SHORT, *records))
 
 
+WHOLE = zone(content=True)
+ZONEMD = f"@ ZONEMD 10 1 1 {'ab' * 48}"
+DIGESTED = with_records(ZONEMD)
+OTHER_DIGEST = replace(DIGESTED, records=tuple(one.replace("abab", "cdcd", 1) for one in DIGESTED.records))
+NOT_SIGNED = replace(
+    DIGESTED, records=tuple(one for one in DIGESTED.records if not one.startswith("example.com. RRSIG ZONEMD "))
+)
+
+
 def foreign(content: Content) -> Content:
     """Its signatures say that another zone made them."""
     return replace(content, records=tuple(one.replace(" example.com. ", " example.net. ") for one in content.records))
@@ -152,6 +161,11 @@ ROWS: list[tuple[str, Zone, tuple[tuple[str, Content | str], ...], set[tuple[str
      {(KEYS, "ns3"), (FOREIGN, "ns1"), (FOREIGN, "ns2")}),
     ("chosen records", WWW, everywhere(GOOD), set()),
     ("an alias ends", ALIAS, everywhere(aliased), {(EXPIRED, one) for one in BOTH}),
+    ("a ZONEMD record", WHOLE, everywhere(DIGESTED), set()),
+    ("another than was signed", WHOLE, (("ns1", DIGESTED), ("ns2", OTHER_DIGEST)), {(INVALID, "ns2")}),
+    ("one that is not signed", WHOLE, (("ns1", DIGESTED), ("ns2", NOT_SIGNED)), {(MISSING, "ns2")}),
+    ("one that is not looked at", PAIR, (("ns1", DIGESTED), ("ns2", NOT_SIGNED)), set()),
+    ("no ZONEMD record", WHOLE, everywhere(GOOD), set()),
     ("one is silent", PAIR, (("ns1", GOOD), ("ns2", "-")), set()),
 ]  # fmt: skip
 

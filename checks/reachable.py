@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common import response_faults
-from checks.common.response_faults import fault
+from checks.common.response_faults import EXPIRED, NOT_SERVED, fault
 from checks.common.text import server_at
 from checks.model import (
     MANGLED,
@@ -64,6 +64,9 @@ _TCP_DEAD = {
 }
 
 
+_WITHOUT_ZONE = frozenset({NOT_SERVED.code, EXPIRED.code})
+"""What may have its cause in the catalog that the zone comes from: its server has not taken it, or cannot load it."""
+
 _EDNS = {
     NO_ANSWER: "gives no answer to a question with EDNS, and answers it without: it is lost, there or on the way",
     MANGLED: "answers a question with EDNS with what cannot be used, and the same question without it well",
@@ -82,7 +85,7 @@ class Reachable:
     without EDNS is answered, ask with it again: that is believed at the second look. 4. Where one transport answers
     and the other is dead, ask over the first once more: it may have answered before all was dead. 5. An address that
     the monitor could not ask is unsure. 6. Compare the two transports. 7. Classify what was answered, with EDNS or
-    without.
+    without; where the zone is not there, and is a member of a catalog (RFC 9432), that is named.
 
     ==================  ================================================================================
     server-unreachable  neither UDP nor TCP brought anything
@@ -139,7 +142,9 @@ class Reachable:
                 yield Inconclusive(server.name, address, reason="the monitor could not ask")
                 continue
             for code, text in _faults(look, primary=server.name == zone.primary):
-                yield Finding(code, f"{server_at(server.name, address)} {text}", server.name, address)
+                comes_from = f"; the zone is a member of catalog {zone.catalog}"
+                whole = f"{text}{comes_from}" if zone.catalog and code in _WITHOUT_ZONE else text
+                yield Finding(code, f"{server_at(server.name, address)} {whole}", server.name, address)
 
 
 @dataclass(slots=True)

@@ -139,7 +139,7 @@ async def test_commands_know_members_as_the_service_has_them(tmp_path: Path) -> 
             assert "is not in" in (await say("check", "z.test", "-c", config)).out
 
 
-async def test_a_server_that_goes_on_with_a_removed_member_is_told_of(tmp_path: Path) -> None:
+async def test_a_server_that_goes_on_with_a_removed_member_or_lacks_a_new_one_is_told_of(tmp_path: Path) -> None:
     with Lab() as lab:
         producer = Producer(lab, "bind", MEMBERS)
         await lab.started()
@@ -147,7 +147,11 @@ async def test_a_server_that_goes_on_with_a_removed_member_is_told_of(tmp_path: 
         async with running(config) as service:
             await service.up()
             await until(lambda: watches(service, "a.test.", "b.test.", "c.test."))
-            await asyncio.to_thread(producer.server.put, catalog({"a.test.": "", "b.test.": "fast"}, 2))
+            await asyncio.to_thread(producer.server.put, catalog({"a.test.": "", "b.test.": "fast", "d.test.": ""}, 2))
+            await until(lambda: told(service, "zone-not-served"))
+            lacking = await service.get("api/v1/zones/d.test.")
+            assert {one["code"] for one in lacking["findings"]} == {"zone-not-served"}
+            assert all("a member of catalog catalog.test." in one["text"] for one in lacking["findings"])
             await until(lambda: told(service, "member-removed"))
             zone = await service.get("api/v1/zones/c.test.")
             assert [one["code"] for one in zone["findings"]] == ["member-removed"]

@@ -91,6 +91,15 @@ def test_texts_keep_what_the_server_said_of_itself() -> None:
     assert garbled == ResponseFault("malformed-answer", "sends an answer that cannot be understood: compression loop")
 
 
+@pytest.mark.parametrize(("token", "named"), [("REFUSED", True), ("SERVFAIL", True), ("FORMERR", False), ("-", False)])
+def test_a_member_that_is_not_there_is_told_of_with_its_catalog(token: str, named: bool) -> None:
+    for catalog in ("", "catalog.example."):
+        poll = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), udp(token), tcp(token))
+        told = run_check(Reachable(), replace(PAIR, catalog=catalog), poll, EMPTY)
+        (finding,) = told.findings
+        assert ("; the zone is a member of catalog catalog.example." in finding.text) is (named and bool(catalog))
+
+
 # --- both transports ---
 
 BOTH: list[tuple[str, Observation, Observation, set[str]]] = [

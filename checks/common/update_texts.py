@@ -36,9 +36,7 @@ def why_not_done(seen: Observation) -> str:
     if seen.update is UpdateResult.RCODE:
         return f"it answers with {seen.rcode}"
     if seen.update is UpdateResult.REFUSED and seen.detail:
-        return (
-            "not signed, so that the key may be unknown, its secret another, or a clock wrong: REFUSED, no more is said"
-        )
+        return "REFUSED, and that is not signed: the key may be unknown there, have another secret, or a clock be wrong"
     reason = _REASON.get(seen.update, seen.update.value)
     told = seen.update in (UpdateResult.MALFORMED, UpdateResult.TIMEOUT, UpdateResult.RESET, UpdateResult.UNREACHABLE)
     return f"{reason}: {seen.detail}" if told and seen.detail else reason

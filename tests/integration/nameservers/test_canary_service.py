@@ -1,13 +1,17 @@
 """The service changes its canary on BIND, is killed between update and look, and goes on; nobody else changes it."""
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from monitor.pair.config_template import config_text
 from tests.support.lab.model import XFR, Content
 from tests.support.lab.server import Server
 from tests.support.lab.topology import Lab
+from tests.support.receiver import receiver
 from tests.support.running import Running, running, until
 from tests.support.speaking import say
 
@@ -16,13 +20,13 @@ ZONE, OWNER = "example.test.", "_soawatch-canary.example.test."
 ENTRY = f"""
 [[zones]]
 name = "{ZONE}"
-servers = ["primary", "knot", "nsd"]
+servers = [{{names}}]
 primary = "primary"
-canary = {{ key = "xfr", max_lag = "25s" }}
+canary = {{{{ key = "xfr", max_lag = "{{lag}}" }}}}
 """
 
 
-def configuration(room: Path, servers: list[Server]) -> Path:
+def configuration(room: Path, servers: list[Server], lag: str = "25s", more: str = "") -> Path:
     settings = config_text(
         {server.name: [server.ipv4] for server in servers},
         key=XFR,
@@ -32,7 +36,8 @@ def configuration(room: Path, servers: list[Server]) -> Path:
     )
     path = room / "soawatch.toml"
     path.touch(mode=0o600)
-    path.write_text(f'ignore_servers = ["*"]\n{settings}{ENTRY}')
+    names = ", ".join(f'"{server.name}"' for server in servers)
+    path.write_text(f'ignore_servers = ["*"]\n{settings}{ENTRY.format(names=names, lag=lag)}{more}')
     return path
 
 
@@ -80,3 +85,26 @@ async def test_a_service_that_is_killed_leaves_one_record_which_the_next_replace
             service.signal(signal.SIGTERM)
             assert await service.ended() == 0
             assert XFR.secret.reveal() not in repr(service.log)
+
+
+@pytest.mark.long
+async def test_a_secondary_that_hears_of_no_change_is_told_of_until_it_does(tmp_path: Path) -> None:
+    """No serial is late yet: the zone has ten minutes, and its canary two seconds."""
+    async with Lab() as lab, receiver() as hook:
+        primary = lab.server("bind", "primary")
+        primary.serve(Content(ZONE), dynamic=True)
+        secondary = lab.secondary("nsd", of=primary, notify=False, name="nsd")
+        await lab.started()
+        secondary.catch_up(ZONE, 1)
+
+        async def heard(*kinds: str) -> bool:
+            await asyncio.to_thread(secondary.nudge, ZONE)
+            return hook.kinds() == list(kinds)
+
+        async with running(configuration(tmp_path, [primary, secondary], "2s", hook.toml())) as service:
+            await service.up()
+            await until(lambda: hook.kinds() == ["incident.opened"], seconds=60)
+            (finding,) = hook.heard[0][1]["data"]["findings"]
+            assert (finding["code"], finding["server"]) == ("canary-late", "nsd")
+            await until(lambda: heard("incident.opened", "incident.resolved"), seconds=90)
+            assert len(values(secondary)) == 1

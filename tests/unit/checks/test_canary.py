@@ -248,7 +248,7 @@ FAILED = f"ns1 (192.0.2.1) does not take the update of {NAME}: "
         (update(UpdateResult.REFUSED, "REFUSED"), "the key may not change it from here (REFUSED)"),
         (
             update(UpdateResult.REFUSED, "REFUSED", detail="the answer is not signed"),
-            "not signed, so that the key may be",
+            "REFUSED, and that is not signed: the key may be",
         ),
         (update(UpdateResult.NOTIMP, "NOTIMP"), "it takes no updates at all (NOTIMP)"),
         (update(UpdateResult.RCODE, "YXRRSET"), "it answers with YXRRSET"),

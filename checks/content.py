@@ -14,7 +14,7 @@ from checks.common.transfer_rules import reaches, transfer_query
 from checks.common.transferred_zone import TransferredZone
 from checks.common.transfers import transfer_rules, whole_transfers, why_not_given
 from checks.common.zone_difference import ZoneDifference, zone_difference
-from checks.common.zonemd import MISMATCH, STALE, algorithms_wanted, zonemd_results
+from checks.common.zonemd import MISMATCH, STALE, algorithms_wanted, any_verified, zonemd_results
 from checks.model import (
     Address,
     CheckInconclusive,
@@ -128,6 +128,7 @@ class Content:
             one = _expired(copy, looked.get(copy.place), poll.at)
             said += [one] if one is not None else []
         said += zonemd_results(zone, copies, looked)
+        compared |= any_verified(copies, looked)
         if not compared and not any(isinstance(one, Finding) for one in said):
             reasons = (f"{one.server}: {one.reason}" for one in said if isinstance(one, Inconclusive))
             raise CheckInconclusive(f"no two servers give the zone on one serial ({enumerated(reasons)})")

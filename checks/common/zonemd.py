@@ -55,7 +55,7 @@ def zonemd_results(zone: Zone, copies: Iterable[TransferredZone], looked: Looked
     """What is to be said of each zone that has ZONEMD records. Where the primary, or the signer, has the zone that is
     not as it should be, that is said of it alone: others have it from there.
     """
-    groups = [peers for peers in _alike(copies) if _records(peers[0])]
+    groups = _alike(copies)
     verified = [peers for peers in groups if _verdict(peers, looked) is None]
     for peers in groups:
         verdict = _verdict(peers, looked)
@@ -66,6 +66,11 @@ def zonemd_results(zone: Zone, copies: Iterable[TransferredZone], looked: Looked
             kind, words = verdict
             words += _compared(told, peers, verified)
             yield from (Finding(kind.code, f"{copy} {words}", *copy.place, SUBJECT) for copy in told)
+
+
+def any_verified(copies: Iterable[TransferredZone], looked: Looked) -> bool:
+    """Whether some zone is what its ZONEMD record says."""
+    return any(_verdict(peers, looked) is None for peers in _alike(copies))
 
 
 def _verdict(peers: list[TransferredZone], looked: Looked) -> tuple[FindingType, str] | str | None:

@@ -88,6 +88,8 @@ CASES: list[tuple[str, Zone, Served, set[str]]] = [
     ("one serves an older version that was changed", THREE, ALL | {"ns3": Given("ax", (record("ab", 4),), 4)},
      {"? ns3", "zonemd-mismatch ns3"}),
     ("nobody can be compared", THREE, {"ns1": TAMPERED}, {"? ns2", "? ns3", "? ns1", "zonemd-mismatch ns1"}),
+    ("nobody can be compared, and one is as it should be", THREE, {"ns1": GOOD}, {"? ns1", "? ns2", "? ns3"}),
+    ("nobody can be compared, and nothing be verified", THREE, {"ns1": Given(zonemd=(record(scheme=2),))}, {"?"}),
     ("the record is for another serial", THREE, dict.fromkeys(ALL, STALE), {"zonemd-stale ns1"}),
     ("the record is for another serial at one", THREE, ALL | {"ns2": STALE}, {"zonemd-stale ns2"}),
     ("one of two records matches", THREE, dict.fromkeys(ALL, Given(zonemd=(record("x"), record(algorithm=2)))), set()),

@@ -14,7 +14,7 @@ from checks.common.transfer_rules import reaches, transfer_query
 from checks.common.transferred_zone import TransferredZone
 from checks.common.transfers import transfer_rules, whole_transfers, why_not_given
 from checks.common.zone_difference import ZoneDifference, zone_difference
-from checks.common.zonemd import MISMATCH, STALE, algorithms_wanted, any_verified, zonemd_results
+from checks.common.zonemd import MISMATCH, STALE, algorithms_wanted, any_verified, verified_copy, zonemd_results
 from checks.model import (
     Address,
     CheckInconclusive,
@@ -55,10 +55,11 @@ class Content:
     who they differ from, transfer it once more, and keep the records of those parts alone (of 4096) that differ; from
     those with signatures that have ended (by the clock of this machine), of whose RRsets the signature that ends last
     is looked for; and from one of those that have the same zone with ZONEMD records, to make its digest (RFC 8976
-    section 4). 4. Only what that shows is told: a serial that moved meanwhile, or records sent twice, accuse nobody.
-    Of ZONEMD records one that matches is enough; those of schemes and hash algorithms that are not known here tell
+    section 4). 4. Only what that shows is told: a serial that moved meanwhile, or records sent twice, accuse nobody. Of
+    ZONEMD records one that matches is enough; those of schemes and hash algorithms that are not known here tell
     nothing, nor do two of the same. Where the primary or the signer has a zone that does not match, it alone is told
-    of. Whether signatures verify is the business of the check signatures, for some records.
+    of; and with a zone that matches all others on its serial are compared, be it the primary's or not. Whether
+    signatures verify is the business of the check signatures, for some records.
 
     =================  =====================================================================================
     content-differs    same group and serial, other records: a transfer or an edit went wrong
@@ -117,12 +118,12 @@ class Content:
         said: list[Finding | Inconclusive] = list(_left_out(zone, poll.seen, copies))
         compared = False
         for peers in _peers(copies):
-            reference = _reference(zone, peers)
+            reference = verified_copy(zone, peers, looked) or _reference(zone, peers)
             compared |= len(peers) > 1
             if len(peers) == 1:
                 said.append(_unsure(reference, f"nobody else gives serial {reference.serial}"))
             for copy, _ in self._differing(peers, reference):
-                one = self._judged(copy, reference, looked)
+                one = self._judged(copy, reference, _second(copy, peers, looked), _second(reference, peers, looked))
                 said += [one] if one is not None else []
         for copy in copies:
             one = _expired(copy, looked.get(copy.place), poll.at)
@@ -144,10 +145,9 @@ class Content:
                 yield copy, parts
 
     def _judged(
-        self, copy: TransferredZone, reference: TransferredZone, looked: Mapping[tuple[str, Address], Observation]
+        self, copy: TransferredZone, reference: TransferredZone, mine: Observation | None, usual: Observation | None
     ) -> Finding | Inconclusive | None:
         """What the second transfers say of a difference that the first showed."""
-        mine, usual = looked.get(copy.place), looked.get(reference.place)
         own, theirs = (one.content if one is not None else None for one in (mine, usual))
         if mine is None or usual is None or own is None or theirs is None:
             return _unsure(copy, "it differs, and was not given a second time to see in what")
@@ -172,6 +172,16 @@ def _places(zone: Zone) -> Iterator[Query]:
 
 def _is_second(seen: Observation) -> bool:
     return bool(seen.query.content or seen.query.signatures or seen.query.zonemd)
+
+
+def _second(
+    copy: TransferredZone, peers: list[TransferredZone], looked: Mapping[tuple[str, Address], Observation]
+) -> Observation | None:
+    """The second transfer from it; where there was none, from one that had the same zone, to the last record."""
+    if copy.place in looked:
+        return looked[copy.place]
+    alike = (peer.place for peer in peers if peer.seen.content == copy.seen.content)
+    return next((looked[place] for place in alike if place in looked), None)
 
 
 def _ended(seen: Observation) -> tuple[SignatureOfRRset, ...]:

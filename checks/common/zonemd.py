@@ -68,6 +68,12 @@ def zonemd_results(zone: Zone, copies: Iterable[TransferredZone], looked: Looked
             yield from (Finding(kind.code, f"{copy} {words}", *copy.place, SUBJECT) for copy in told)
 
 
+def verified_copy(zone: Zone, peers: Iterable[TransferredZone], looked: Looked) -> TransferredZone | None:
+    """One whose zone is what its ZONEMD record says: the primary or the signer, if it is among them."""
+    good = [copy for alike in _alike(peers) if _verdict(alike, looked) is None for copy in alike]
+    return _first(zone, good)[0] if good else None
+
+
 def any_verified(copies: Iterable[TransferredZone], looked: Looked) -> bool:
     """Whether some zone is what its ZONEMD record says."""
     return any(_verdict(peers, looked) is None for peers in _alike(copies))

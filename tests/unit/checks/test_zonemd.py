@@ -50,7 +50,9 @@ def give(query: Query, served: Served) -> Observation:
     if query.server not in served:
         return pulled(query, TransferResult.REFUSED, rcode="REFUSED")
     one = served[query.server]
-    made = content(one.letters + "Z" * sum(each.serial for each in one.zonemd), query.content or ())
+    made = content(
+        one.letters + "Z" * (sum(each.serial + sum(each.digest[:4]) for each in one.zonemd) % 251), query.content or ()
+    )
     digests = () if one.undigested else tuple((each, digest(one.letters, each)) for each in query.zonemd)
     undigested = one.undigested if query.zonemd else ""
     made = replace(made, zonemd=one.zonemd, digests=digests, undigested=undigested)
@@ -77,8 +79,13 @@ CASES: list[tuple[str, Zone, Served, set[str]]] = [
     ("no such record", THREE, {"ns1": NONE, "ns2": NONE, "ns3": NONE}, set()),
     ("one server's records were changed", THREE, ALL | {"ns2": TAMPERED},
      {"content-differs ns2", "zonemd-mismatch ns2"}),
-    ("the primary's were", THREE, ALL | {"ns1": TAMPERED},
-     {"content-differs ns2", "content-differs ns3", "zonemd-mismatch ns1"}),
+    ("the primary's were", THREE, ALL | {"ns1": TAMPERED}, {"content-differs ns1", "zonemd-mismatch ns1"}),
+    ("the primary's were, and one has them", THREE, ALL | {"ns1": TAMPERED, "ns3": TAMPERED},
+     {"content-differs ns1", "content-differs ns3", "zonemd-mismatch ns1"}),
+    ("the primary's were, and one has others", THREE, ALL | {"ns1": TAMPERED, "ns3": MIXED},
+     {"content-differs ns1", "content-differs ns3", "zonemd-mismatch ns1", "zonemd-mismatch ns3"}),
+    ("the primary's were, and nobody has a record", THREE,
+     {"ns1": replace(TAMPERED, zonemd=()), "ns2": NONE, "ns3": NONE}, {"content-differs ns2", "content-differs ns3"}),
     ("the primary's were, and all have them", THREE, BAD, {"zonemd-mismatch ns1"}),
     ("all have them, and there is no primary", TRIO, BAD,
      {"zonemd-mismatch ns1", "zonemd-mismatch ns2", "zonemd-mismatch ns3"}),

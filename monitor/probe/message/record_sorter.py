@@ -9,7 +9,6 @@ import heapq
 import io
 import tempfile
 from collections.abc import Iterator
-from itertools import islice
 from struct import Struct
 
 RUN_OCTETS = 4_000_000
@@ -21,8 +20,8 @@ MAX_SPILLED = 1_000_000_000
 BLOCK = 32_768
 """Octets read of a run at one time."""
 
-SLICE = 2000
-"""Records merged before whoever waits is heard again: some hundredth of a second."""
+SLICE = 100_000
+"""Octets merged before whoever waits is heard again, some 2000 records: about a hundredth of a second."""
 
 _OVERHEAD = 150
 _HEAD = Struct("!I4s")
@@ -59,18 +58,8 @@ class RecordSorter:
     """
 
     __slots__ = (
-        "_file",
-        "_key",
-        "_most",
-        "_octets",
-        "_owner",
-        "_run",
-        "_run_octets",
-        "_runs",
-        "_ttls",
-        "_written",
-        "failed",
-    )
+        "_file", "_key", "_most", "_octets", "_owner", "_run", "_run_octets", "_runs", "_ttls", "_written", "failed",
+    )  # fmt: skip
 
     def __init__(self, run: int = RUN_OCTETS, spilled: int = MAX_SPILLED) -> None:
         self.failed = ""
@@ -129,9 +118,7 @@ class RecordSorter:
         runs: list[Iterator[tuple[bytes, bytes]]] = [self._stored(*run) for run in self._runs]
         runs.append((entry, self._run[entry]) for entry in sorted(self._run))
         entries = heapq.merge(*runs, key=_entry) if len(runs) > 1 else runs[0]
-        records = _records(entries)
-        while some := b"".join(islice(records, SLICE)):
-            yield some
+        yield from _slices(_records(entries))
 
     def close(self) -> None:
         """Lets go of all that it has."""
@@ -182,6 +169,19 @@ def _words(error: OSError) -> str:
 
 def _entry(pair: tuple[bytes, bytes]) -> bytes:
     return pair[0]
+
+
+def _slices(records: Iterator[bytes]) -> Iterator[bytes]:
+    some: list[bytes] = []
+    octets = 0
+    for record in records:
+        some.append(record)
+        octets += len(record)
+        if octets >= SLICE:
+            yield b"".join(some)
+            some, octets = [], 0
+    if some:
+        yield b"".join(some)
 
 
 def _records(entries: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:

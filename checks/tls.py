@@ -1,11 +1,11 @@
 """The check tls: servers that are asked over TLS answer there, with certificates that are valid for long enough."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from checks.base import StandingQuestion
+from checks.common.each_address import EachAddress
 from checks.common.response_faults import fault
 from checks.common.text import format_duration, server_at
 from checks.model import (
@@ -18,11 +18,9 @@ from checks.model import (
     Server,
     Transport,
     Zone,
-    ZonePoll,
 )
 from checks.model.finding_type import FindingType, Severity
 from checks.model.tls import TlsFault
-from checks.zone_state.model import ZoneState
 
 UNREACHABLE = FindingType("tls-unreachable", Severity.WARNING, "TCP/53 answers, TLS does not", family="tls")
 INVALID = FindingType(
@@ -34,7 +32,7 @@ _CERTIFICATE = frozenset({TlsFault.NAME, TlsFault.UNTRUSTED, TlsFault.PIN, TlsFa
 
 
 @dataclass(frozen=True, slots=True)
-class OverTls:
+class OverTls(EachAddress):
     """Objective: whoever asks a server over TLS (RFC 7858, RFC 9103) gets answers, today and for a while.
 
     Steps: 1. Of servers that are asked over TLS ask each address for the SOA over TLS, and beside it over TCP.
@@ -59,39 +57,19 @@ class OverTls:
     """How long before its end a certificate is `tls-certificate-expiring`; at least `"1h"`. Authorities that give
     short ones renew them with a third of their life left, which of ninety days is thirty."""
 
-    def applies(self, zone: Zone) -> bool:
-        return any(True for _ in _asked(zone))
+    def places(self, zone: Zone) -> Iterator[tuple[Server, Address]]:
+        return ((server, address) for server, address in zone.server_addresses() if server.tls)
 
-    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
-        return ()
-
-    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
-        if seen:
-            return ()
+    def asked(self, zone: Zone, server: Server, address: Address) -> Sequence[Query]:
         return [
             Query(zone.name, server.name, address, zone.name, "SOA", transport)
-            for server, address in _asked(zone)
             for transport in (Transport.TCP, Transport.TLS)
         ]
 
-    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
-        seen = {(one.server, one.address, one.query.transport): one for one in poll.seen}
-        for server, address in _asked(zone):
-            tls = seen.get((server.name, address, Transport.TLS))
-            tcp = seen.get((server.name, address, Transport.TCP))
-            found = self._address(zone, server, address, poll.at, tls, tcp)
-            if found is not None:
-                yield found
-
-    def _address(
-        self,
-        zone: Zone,
-        server: Server,
-        address: Address,
-        now: datetime,
-        tls: Observation | None,
-        tcp: Observation | None,
+    def judge(
+        self, zone: Zone, server: Server, address: Address, seen: Sequence[Observation | None], now: datetime
     ) -> Finding | Inconclusive | None:
+        tcp, tls = seen
         if tls is None or tcp is None or tls.outcome is Outcome.UNASKED:
             reason = tls.detail if tls is not None else "the monitor could not ask"
             return Inconclusive(server.name, address, reason=reason)
@@ -123,7 +101,3 @@ class OverTls:
 
 def _at(until: datetime | None) -> str:
     return "" if until is None else f" ({until:%Y-%m-%d %H:%M} UTC)"
-
-
-def _asked(zone: Zone) -> Iterator[tuple[Server, Address]]:
-    return ((server, address) for server, address in zone.server_addresses() if server.tls)

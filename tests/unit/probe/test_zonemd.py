@@ -165,7 +165,7 @@ def test_of_a_record_with_two_ttls_the_first_counts() -> None:
 
 
 def test_records_longer_than_what_is_read_at_one_time() -> None:
-    long = [bytes([octet]) * 40_000 for octet in (3, 1, 2)]
+    long = [bytes([octet]) * 40_000 for octet in (3, 1, 4, 2)]
     with closing(RecordSorter(TINY)) as sorter:
         for rdata in long:
             sorter.add(b"\0", rest(300, rdata))

@@ -89,6 +89,10 @@ class ZoneStatus:
     """The latest NOTIFY that a server of the zone sent here, since the service started."""
     signer: str | None = None
     """Who signs what the primary has."""
+    catalog: str | None = None
+    """The catalog that it is a member of …"""
+    removed: bool = False
+    """… or was, until a while ago."""
     tree: tuple[TransferHop, ...] = ()
     """Who has the zone from whom, each below that one; () where it is not known."""
 

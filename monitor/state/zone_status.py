@@ -50,6 +50,8 @@ def zone_status(
         checks=tuple(CheckStatus(v.check, v.at, v.health, v.reason) for _, v in sorted(results.items())),
         primary=zone.primary,
         signer=zone.signer,
+        catalog=zone.catalog or None,
+        removed=zone.removed,
         soa_timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
         since=since if since is not None else bad_since(health, alerts, now),
         cadences=cadences,

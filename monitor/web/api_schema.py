@@ -40,6 +40,8 @@ def zone_data(zone: ZoneStatus, now: datetime) -> Json:
         "since": iso(zone.since),
         "primary": zone.primary,
         "signer": zone.signer,
+        "catalog": zone.catalog,
+        "removed": zone.removed,
         "reference_serial": zone.reference_serial,
         "reference_serials": dict(zone.reference_serials),
         "soa_timers": dict(zip(("refresh", "retry", "expire", "minimum"), zone.soa_timers, strict=True))

@@ -101,6 +101,7 @@ def zone(name: str, unicode: str = "", servers: Iterable[str] = SERVERS) -> Zone
             CheckStatus(check, ago(seconds=12), Health.GOOD) for check in ("reachable", "records", "soa-serial")
         ),
         primary=HIDDEN,
+        catalog="catalog.example." if name.endswith(".example.") else None,
         soa_timers=(3600, 900, 604800, 300),
         since=ago(days=2, hours=3),
     )

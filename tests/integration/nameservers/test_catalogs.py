@@ -98,7 +98,9 @@ async def test_members_are_watched_as_they_come_and_go_and_stay_while_the_catalo
             await asyncio.to_thread(producer.tell, parsed(listening))
             await asyncio.to_thread(producer.change, {"a.test.": "fast", "b.test.": "fast", "d.test.": ""})
             await until(lambda: watches(service, "a.test.", "b.test.", "c.test.", "d.test."))
-            checks = (await service.get("api/v1/zones/c.test."))["cadence_seconds"]
+            gone = await service.get("api/v1/zones/c.test.")
+            assert (gone["catalog"], gone["removed"]) == (CATALOG, True)
+            checks = gone["cadence_seconds"]
             assert {name for name, every in checks.items() if every} == {"removed-member"}
             assert await cadence(service, "a.test.") == 120
             (source,) = await service.get("api/v1/sources")

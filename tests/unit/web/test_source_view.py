@@ -9,6 +9,7 @@ from monitor.state.source_status import SourceStatus
 from monitor.web import metrics
 from monitor.web.metrics import MAX_SOURCES, select_zones
 from monitor.web.source_view import source_rows
+from tests.support.fakes.zones import FakeZones
 from tests.support.web_client import client
 from tests.support.web_status import HIDDEN, NOW, SOURCES, TOKEN, Counters, ago, stage, status, troubled
 
@@ -43,6 +44,19 @@ async def test_the_page_has_a_place_for_them_only_where_there_are_any() -> None:
     async with client(await stage(status(sources=()))) as http:
         assert "/sources" not in (await http.get("/")).text
         assert "All zones are written in the configuration." in (await http.get("/sources")).text
+
+
+async def test_a_zone_says_which_catalog_it_is_from_or_was_removed_from() -> None:
+    seen = status()
+    gone = FakeZones(replace(seen.zones[name], removed=name == "mail.example.") for name in seen.zones)
+    async with client(await stage(replace(seen, zones=gone))) as http:
+        pages = [(await http.get(f"/zones/{name}")).text for name in ("shop.example", "mail.example", "example.com")]
+        zones = [(await http.get(f"/api/v1/zones/{name}")).json() for name in ("shop.example", "mail.example")]
+    assert [" · from catalog" in page for page in pages] == [True, False, False]
+    assert [" · removed from catalog" in page for page in pages] == [False, True, False]
+    assert [(zone["catalog"], zone["removed"]) for zone in zones] == [
+        ("catalog.example.", False), ("catalog.example.", True),
+    ]  # fmt: skip
 
 
 async def test_the_public_sees_none() -> None:

@@ -15,6 +15,7 @@ from monitor.state.ports import StoreError
 from monitor.web.api import Api
 from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, is_same_secret, read_form, set_session_cookie
 from monitor.web.client_address import forwarded_client
+from monitor.web.diff_page import DiffPage
 from monitor.web.diffs import DiffEndpoint, Diffs
 from monitor.web.events import Events
 from monitor.web.headline import scheduler_stalled
@@ -39,9 +40,11 @@ def build(context: WebContext) -> Starlette:
     attempts = LoginAttempts()
     login = Login(context, renderer, attempts)
     diffs = Diffs(context)
+    diff_page = DiffPage(context, snapshot, renderer, diffs)
     app = Starlette(
         routes=[
-            *Pages(context, snapshot, renderer).routes(),
+            *diff_page.routes(),
+            *Pages(context, snapshot, renderer, diff_page).routes(),
             Route("/api/v1/zones/{zone:path}/wait", Waits(context, snapshot), methods=["GET", "POST"]),
             Route(
                 "/api/v1/zones/{zone:path}/diff", DiffEndpoint(context, snapshot, diffs).serve, methods=["GET", "POST"]

@@ -17,6 +17,7 @@ from alerting.runbook import explain
 from checks.model import Health
 from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
+from monitor.web.diff_page import DiffPage
 from monitor.web.history_view import SPANS, HistoryChart, fitting_span, history_chart
 from monitor.web.identity_view import identity_rows
 from monitor.web.paging import page, page_of
@@ -49,10 +50,11 @@ INCIDENTS_PER_PAGE = 50
 class Pages:
     """The pages people look at."""
 
-    def __init__(self, context: WebContext, snapshot: SnapshotCache, renderer: Renderer) -> None:
+    def __init__(self, context: WebContext, snapshot: SnapshotCache, renderer: Renderer, diff_page: DiffPage) -> None:
         self._context = context
         self._snapshot = snapshot
         self._renderer = renderer
+        self._diff_page = diff_page
 
     def routes(self) -> list[Route]:
         return [
@@ -109,6 +111,7 @@ class Pages:
             addresses=[(zone, address) for address in zone.addresses],
             identities=identity_rows(zone.addresses, now),
             findings=finding_views(zone),
+            compare=self._diff_page.form(request.state.view, zone.name),
             checks=check_rows(zone),
             tree=tree_rows(zone.tree, now),
             canaries=[one.canary for one in zone.addresses if one.canary is not None],

@@ -28,6 +28,7 @@ function keep(main) {
     value: within && "value" in focus ? focus.value : null,
     range: within && focus.selectionStart !== undefined && focus.type === "search"
       ? [focus.selectionStart, focus.selectionEnd] : null,
+    chosen: Array.from(main.querySelectorAll("select[id], input[type=checkbox][id]"), (one) => [one.id, one.value, one.checked]),
     open: Array.from(main.querySelectorAll("details[open][id]"), (one) => one.id),
     scroll: [window.scrollX, window.scrollY],
   };
@@ -37,6 +38,12 @@ function restore(main, kept) {
   for (const id of kept.open) {
     const one = document.getElementById(id);
     if (one) one.open = true;
+  }
+  for (const [id, value, checked] of kept.chosen) {
+    const one = document.getElementById(id);
+    if (!one || !main.contains(one)) continue;
+    if (one.type === "checkbox") one.checked = checked;
+    else if (Array.from(one.options, (option) => option.value).includes(value)) one.value = value;
   }
   let focus = kept.id ? document.getElementById(kept.id) : null;
   if (!focus && kept.href) {

@@ -11,13 +11,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
+from checks.model import TransferResult
 from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.server import WebServer
+from tests.support.diff_stage import diff_stage
 from tests.support.fakes.zones import FakeZones
 from tests.support.hostile_status import hostile
 from tests.support.require import program
-from tests.support.web_status import TOKEN, Stage, slow, stage, status, troubled
+from tests.support.web_status import SERIAL, TOKEN, Stage, slow, stage, status, troubled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -171,6 +173,52 @@ async def test_cadences_that_are_not_kept_are_readable_by_all_and_fit_the_screen
     assert looking.complaints == []
 
 
+DIFFERENT = (
+    "www.example.com. 60 IN A 192.0.2.81",
+    f'long.example.com. 300 IN TXT "{"x" * 900}" "<img src=x onerror=alert(1)>"',
+)
+"""What one server has in place of USUAL."""
+
+
+@pytest.mark.parametrize(("size", "scheme", "_"), SCENES, ids=[f"{row[0][0]} {row[1]}" for row in SCENES])
+async def test_two_servers_are_compared_readably_for_all(
+    looking: Looking, size: tuple[int, int], scheme: str, _: object
+) -> None:
+    given = {"ns2": (SERIAL, DIFFERENT), "ns3.anycast.example.net": TransferResult.REFUSED}
+    async with served(await diff_stage(given)) as url, looking.page(size, scheme) as page:
+        await page.goto(url + "/zones/example.com")
+        await page.get_by_label("Compare", exact=True).select_option("ns1=192.0.2.1")
+        for other, heading in (
+            ("ns2=192.0.2.2", "What differs"),
+            ("ns1=2001:db8::1", "What was compared"),
+            ("ns3.anycast.example.net=203.0.113.53", "Compare two servers"),
+        ):
+            await page.get_by_label("with", exact=True).select_option(other)
+            await page.get_by_role("button", name="Compare now").click()
+            await page.wait_for_url("**/zones/example.com./diff")
+            await page.get_by_role("heading", name=heading).wait_for()
+            await looking.shoot(page, f"diff-{other.partition('=')[0]}-{size[0]}-{scheme}")
+            await fits(page, "diff", size, *BETWEEN)
+            assert await violations(page) == [], other
+            assert await page.get_by_label("Compare", exact=True).input_value() == "ns1=192.0.2.1"
+        await page.get_by_text("gives no zone: the transfer is refused (REFUSED)").wait_for()
+    assert looking.complaints == []
+
+
+async def test_what_was_chosen_to_compare_outlasts_an_update(looking: Looking) -> None:
+    seen = await diff_stage()
+    async with served(seen) as url, looking.page() as page:
+        await page.goto(url + "/zones/example.com")
+        await page.get_by_text("live", exact=True).wait_for()
+        await page.get_by_label("with", exact=True).select_option("ns2=192.0.2.2")
+        await page.get_by_label("leave out what signers make").check()
+        seen.show(status())
+        await page.locator(".headline.level-good").wait_for()
+        assert await page.get_by_label("with", exact=True).input_value() == "ns2=192.0.2.2"
+        assert await page.get_by_label("leave out what signers make").is_checked()
+    assert looking.complaints == []
+
+
 async def test_pages_for_all_well_and_for_the_public(looking: Looking) -> None:
     async with served(await stage(status(), token=True)) as url, looking.page() as page:
         await page.goto(url + "/zones/example.com.")
@@ -237,7 +285,7 @@ async def test_a_lost_connection_is_said_and_found_again(looking: Looking) -> No
 
 
 async def test_it_works_without_scripts(looking: Looking) -> None:
-    async with served(await stage(troubled())) as url, looking.page(java_script_enabled=False) as page:
+    async with served(await diff_stage()) as url, looking.page(java_script_enabled=False) as page:
         await page.goto(url)
         assert await page.locator("meta[http-equiv=refresh]").get_attribute("content") == "30"
         await page.get_by_role("link", name="example.com.", exact=True).first.click()
@@ -247,6 +295,9 @@ async def test_it_works_without_scripts(looking: Looking) -> None:
         await page.wait_for_url("**/zones/example.com.?span=7d")
         await page.get_by_text("The same as a table").click()
         await page.get_by_role("cell", name="timeout").first.wait_for()
+        await page.get_by_role("button", name="Compare now").click()
+        await page.get_by_text("The same 3 records").wait_for()
+        assert await page.locator("meta[http-equiv=refresh]").count() == 0
 
 
 async def test_nothing_a_server_says_runs(looking: Looking) -> None:

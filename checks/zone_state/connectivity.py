@@ -10,6 +10,7 @@ The monitor is *offline* over a family when nothing at all comes back over it, a
 from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from checks.common.persistent_map import PersistentMap
 from checks.common.text import enumerated
@@ -27,8 +28,9 @@ ReachabilityPattern = frozenset[tuple[Family, bool]]
 """What servers of equal standing have in common: over which families they are heard, and over which silent."""
 
 ANYWHERE = "anywhere"
-WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
-"""The ways in which something may come back, those first that the fewest checks ask in."""
+UDP = Transport.UDP.value
+WAYS = (UDP, ANYWHERE, Transport.TCP.value)
+"""The ways in which something may come back, those first that the most checks ask in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,11 @@ class Connectivity:
     offline: tuple[Family, ...] = ()
     by: PersistentMap[ServerAddress, tuple[str, str]] = field(default_factory=PersistentMap, compare=False)
     """The zone by whose answer each of them was heard, and the way it came: only silence about that zone, in that way,
-    speaks against it. "" is any zone.
+    speaks against it. "" is any zone. An answer over UDP takes the place of one that came another way: UDP is what all
+    zones are asked over all the time, so it tells soonest that nothing comes back any more.
     """
+    since: PersistentMap[ServerAddress, datetime] = field(default_factory=PersistentMap, compare=False)
+    """When each of them was found to be heard, or silent: what was said before that is no news."""
     address_counts: PersistentMap[str, AddressCounts] = field(default_factory=PersistentMap, compare=False)
     """Each server's, and below how many servers are of each pattern: very many of them cost no more than a few."""
     pattern_counts: Mapping[ReachabilityPattern, int] = field(default_factory=dict, compare=False)
@@ -64,29 +69,34 @@ def record_poll(connectivity: Connectivity, poll: ZonePoll) -> Connectivity:
     told = {
         place: place in came
         for place, ways in asked.items()
-        if heard.get(place) is not (place in came)
-        and (place in came or _speaks_against(by.get(place), poll.zone, ways))
+        if (
+            heard.get(place) is not True or _is_sooner(came[place], by[place])
+            if place in came
+            else heard.get(place) is not False and _speaks_against(by.get(place), poll.zone, ways)
+        )
     }
-    return (
-        _told(connectivity, told, {place: (poll.zone, _best(came.get(place, ()))) for place in told})
-        if told
-        else connectivity
-    )
+    whose = {place: (poll.zone, _best(came.get(place, ()))) for place in told}
+    return _told(connectivity, told, whose, poll.at) if told else connectivity
 
 
-def record_answers(connectivity: Connectivity, news: Reachability, zone: str = "") -> Connectivity:
-    """What is known once each of these has been heard over UDP, or not in any way, by a look at this zone; the very
+def record_answers(connectivity: Connectivity, news: Reachability, zone: str, at: datetime) -> Connectivity:
+    """What is known once each of these has been heard over UDP, or not, by a look at this zone at that time; the very
     same object while nothing changed.
 
     A server that is silent about one zone only has been heard all the same: about the zone that it answered for.
     """
-    heard, by = connectivity.heard, connectivity.by
+    heard, by, since = connectivity.heard, connectivity.by, connectivity.since
     told = {
         place: answered
         for place, answered in news.items()
-        if heard.get(place) is not answered and (answered or _speaks_against(by.get(place), zone, WAYS))
+        if (
+            heard.get(place) is not True or _is_sooner((UDP,), by[place])
+            if answered
+            else heard.get(place) is not False and _speaks_against(by.get(place), zone, (UDP,))
+        )
+        and (place not in since or since[place] <= at)
     }
-    return _told(connectivity, told, dict.fromkeys(told, (zone, Transport.UDP.value))) if told else connectivity
+    return _told(connectivity, told, dict.fromkeys(told, (zone, UDP)), at) if told else connectivity
 
 
 def _way(seen: Observation) -> str:
@@ -94,8 +104,13 @@ def _way(seen: Observation) -> str:
 
 
 def _best(ways: Container[str]) -> str:
-    """The way that is spoken against by the fewest checks: not all ask over TCP."""
-    return next((way for way in WAYS if way in ways), Transport.UDP.value)
+    """The way in which silence is heard of soonest."""
+    return next((way for way in WAYS if way in ways), UDP)
+
+
+def _is_sooner(ways: Container[str], by: tuple[str, str]) -> bool:
+    """Whether silence over UDP is to speak against it from now on, as it did not before."""
+    return UDP in ways and by[1] != UDP
 
 
 def _speaks_against(by: tuple[str, str] | None, zone: str, ways: Container[str]) -> bool:
@@ -103,7 +118,9 @@ def _speaks_against(by: tuple[str, str] | None, zone: str, ways: Container[str])
     return by is None or (by[0] in (zone, "") and by[1] in ways)
 
 
-def _told(connectivity: Connectivity, told: Reachability, by: Mapping[ServerAddress, tuple[str, str]]) -> Connectivity:
+def _told(
+    connectivity: Connectivity, told: Reachability, by: Mapping[ServerAddress, tuple[str, str]], at: datetime | None
+) -> Connectivity:
     address_counts: dict[str, Counter[tuple[Family, bool]]] = {}
     for (server, address), answered in told.items():
         counts = address_counts.setdefault(server, Counter(connectivity.address_counts.get(server)))
@@ -118,6 +135,7 @@ def _told(connectivity: Connectivity, told: Reachability, by: Mapping[ServerAddr
         connectivity.heard.updated(told),
         tuple(family for family in Family if _is_offline(family, pattern_counts)),
         connectivity.by.updated(by),
+        connectivity.since if at is None else connectivity.since.updated(dict.fromkeys(told, at)),
         connectivity.address_counts.updated(address_counts),
         pattern_counts,
     )
@@ -134,7 +152,8 @@ def keep_only(connectivity: Connectivity, places: Container[ServerAddress]) -> C
         return connectivity
     # the zone that was answered for may be gone
     by = {place: ("", way) for place, (_, way) in connectivity.by.items() if place in kept}
-    return _told(Connectivity(), kept, by)
+    since = {place: at for place, at in connectivity.since.items() if place in kept}
+    return _told(Connectivity(since=PersistentMap(since)), kept, by, None)
 
 
 def _is_offline(family: Family, pattern_counts: Mapping[ReachabilityPattern, int]) -> bool:

@@ -184,7 +184,7 @@ def apply_unchanged(state: MonitorState, path_changes: FastPathChanges, unchange
         key = (template_ids[number], reachability_id[number] if zone_mode == STEADY_SILENT else _ALL_REACHABLE)
         if key not in known:
             connectivity = record_answers(
-                state.connectivity, _reachability(state, number), columns.zone_table.names[number]
+                state.connectivity, _reachability(state, number), columns.zone_table.names[number], unchanged.at
             )
             if connectivity is not state.connectivity:
                 known.clear()

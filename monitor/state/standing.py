@@ -34,15 +34,25 @@ from datetime import datetime
 from itertools import islice, zip_longest
 
 from checks.base import Check
-from checks.common.epoch import micros
+from checks.common.epoch import micros, moment_of
 from checks.model import Address, CheckResult, Health, Transport, Zone, ZonePoll
 from checks.model.finding_type import OverUdp
 from checks.model.relative_names import ZONE_PLACEHOLDER, relative
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
+from checks.zone_state.connectivity import record_answers
 from monitor.state.alike import remember_looks, takes_over
 from monitor.state.alike_zones import Look
-from monitor.state.columns import FULL_POLL, INHERITS, STANDS, STEADY_UP, RrsetQuestion, RrsetQuestions, ZoneColumns
+from monitor.state.columns import (
+    FULL_POLL,
+    INHERITS,
+    STANDS,
+    STEADY_UP,
+    RrsetQuestion,
+    RrsetQuestions,
+    ZoneColumns,
+    server_addresses,
+)
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
@@ -207,15 +217,31 @@ def apply_standing(state: MonitorState, pending: PendingCommit, unchanged: Uncha
     mode, checked_at = columns.mode, columns.checked_at
     doubted = dict.fromkeys(_take_over(state, pending, unchanged) if unchanged.alike else ())
     standing = columns.standing.get(check)
+    heard: set[int] = set()
     for number in unchanged.numbers:
         if standing is None:
             break
         if standing[number] == STANDS and (own or mode[number] == STEADY_UP):
             looked = at if own else checked_at[number]
             columns.note_ok(check, number, max(columns.ok_at[check][number] if check in columns.ok_at else 0, looked))
+            if columns.zone_table.template_ids[number] not in heard:
+                _note_heard(state, number, at if unchanged.over_tcp else looked, heard)
             if unchanged.over_tcp:
                 doubted |= dict.fromkeys(_note_good(columns, check, number, unchanged.at))
     pending.rechecks |= {(check, name): unchanged.at for name in doubted}
+
+
+def _note_heard(state: MonitorState, number: int, looked: int, heard: set[int]) -> None:
+    """Each address of the zone had answered for it when that was looked at: as after a poll in full. ``heard``: the
+    templates at whose addresses nothing is silent.
+    """
+    columns, template_id = state.columns, state.columns.zone_table.template_ids[number]
+    news = dict.fromkeys(server_addresses(columns.layouts[template_id]), True)
+    if all(map(state.connectivity.heard.get, news)):
+        heard.add(template_id)
+        return
+    name = columns.zone_table.names[number]
+    state.connectivity = record_answers(state.connectivity, news, name, moment_of(looked))
 
 
 def _take_over(state: MonitorState, pending: PendingCommit, alike: UnchangedZones) -> Iterator[str]:

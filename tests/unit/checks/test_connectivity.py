@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -149,11 +150,38 @@ def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) 
 
 def test_what_is_told_of_zones_that_are_steady_counts_as_heard_over_udp_or_not_at_all() -> None:
     place, zone_ = ("ns2", ONLY6.servers[1].addresses[0]), ONLY6.name
-    seeing = record_answers(heard(ONLY6, {"ns1": "10"}), {place: True}, zone_)
+    seeing = record_answers(heard(ONLY6, {"ns1": "10"}), {place: True}, zone_, NOON)
     assert offline_families(seeing) == ()
-    assert record_answers(seeing, {place: True}, zone_) is seeing
-    assert record_answers(seeing, {place: False}, "other.example.") is seeing, "that one is silent about another zone"
-    assert offline_families(record_answers(seeing, {place: False}, zone_)) == ("ipv6",)
+    assert record_answers(seeing, {place: True}, zone_, NOON) is seeing
+    assert record_answers(seeing, {place: False}, "other.example.", NOON) is seeing, "it is another zone's silence"
+    silent = record_answers(seeing, {place: False}, zone_, NOON)
+    assert offline_families(silent) == ("ipv6",)
+    assert record_answers(silent, {place: True}, zone_, NOON - timedelta(seconds=1)) is silent, "that was before"
+    assert offline_families(record_answers(silent, {place: True}, zone_, NOON)) == ()
+    kept = keep_only(silent, {place})
+    assert record_answers(kept, {place: True}, zone_, NOON - timedelta(seconds=1)) is kept
+
+
+def test_silence_of_any_kind_is_heard_of_over_udp_once_udp_brings_something() -> None:
+    """The kind: an address that was heard over TCP when it was thought silent, as if only TCP could tell of its end.
+
+    All zones are asked over UDP at each sweep, and few over TCP: so long the monitor would not notice that it is
+    offline, and accuse the servers of zones meanwhile.
+    """
+    both = [seen(query(ONLY6, "ns2", transport=how), "10") for how in (Transport.TCP, Transport.UDP)]
+    alone = gather(ONLY6, "reachable", *checked_at(ONLY6, {"ns1": "10"}, NOON).seen, both[0])
+    place, other = ("ns2", ONLY6.servers[1].addresses[0]), replace(ONLY6, name="other.example.")
+    by_tcp = record_poll(Connectivity(), alone)
+    assert by_tcp.by[place] == (ONLY6.name, "tcp")
+    assert record_answers(by_tcp, {place: False}, ONLY6.name, NOON) is by_tcp, "over UDP alone"
+    by_both = record_poll(Connectivity(), replace(alone, seen=(*alone.seen, both[1])))
+    told = record_answers(by_tcp, {place: True}, other.name, NOON)
+    polled = record_poll(by_tcp, checked_at(other, {"ns2": "10"}, NOON))
+    assert (by_both.by[place], told.by[place], polled.by[place]) == (
+        (ONLY6.name, "udp"), (other.name, "udp"), (other.name, "udp"),
+    )  # fmt: skip
+    for known in (told, polled):
+        assert offline_families(record_poll(known, checked_at(other, {"ns1": "10", "ns2": "-"}, NOON))) == ("ipv6",)
 
 
 def test_silence_over_a_offline_family_becomes_unasked_and_the_rest_stays() -> None:
@@ -261,7 +289,7 @@ def test_what_is_kept_of_servers_comes_to_what_all_that_was_heard_comes_to(
 ) -> None:
     connectivity, whole, past = Connectivity(), dict[ServerAddress, bool](), list[tuple[Connectivity, int]]()
     for told in news:
-        connectivity = record_answers(connectivity, told)
+        connectivity = record_answers(connectivity, told, "", NOON)
         whole |= told
         past.append((connectivity, sum(connectivity.heard.values())))
         assert connectivity.heard == whole

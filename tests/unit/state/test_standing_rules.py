@@ -159,6 +159,25 @@ async def test_what_is_passed_over_was_looked_at_when_soa_serial_looked_or_else_
     }
 
 
+@pytest.mark.parametrize("check", ["ns-set", "records", "signatures", "reachable"])
+async def test_an_address_that_one_zone_is_silent_at_is_heard_again_where_another_is_passed_over(
+    check: str,
+) -> None:
+    """As by a poll in full: by whom it was heard last decides whose silence will tell that the monitor is offline.
+
+    What soa-serial had heard before that silence is no news, in whatever check's name it is told.
+    """
+    on, place = Road(ONE, OTHER), ("ns3", ONE.servers[2].addresses[0])
+    await on.well(0, ONE, OTHER)
+    await on.hear(checked_at(ONE, {**WELL, "ns3": "-"}, minute(2), QUICK))
+    await on.hear(on.unchanged("soa-fields", 3, OTHER.name))
+    connectivity = on.evaluator._memory.connectivity
+    assert (connectivity.heard[place], connectivity.by[place]) == (False, (NAME, "udp"))
+    await on.hear(replace(on.unchanged(check, 3, OTHER.name), over_tcp=check == "reachable"))
+    connectivity = on.evaluator._memory.connectivity
+    assert (connectivity.heard[place], connectivity.by[place]) == (True, (OTHER.name, "udp"))
+
+
 async def test_what_does_not_stand_any_more_was_not_looked_at() -> None:
     on = Road()
     await on.well()

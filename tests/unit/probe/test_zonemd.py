@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from io import FileIO
+from threading import Event
 
 import dns.flags
 import dns.message
@@ -214,6 +215,28 @@ def test_a_file_that_has_become_shorter() -> None:
         sorter._file.truncate(5)
         assert list(sorter.merge()) == []
         assert sorter.failed == "it cannot be sorted in a temporary file: it has become shorter"
+
+
+async def test_who_gives_up_waits_for_the_slice_under_way() -> None:
+    """The file is closed after that: what is written to it must not go to another that has its number then."""
+    going_on, seen = Event(), Event()
+
+    class Slow(RecordSorter):
+        def merge(self) -> Iterator[bytes]:
+            going_on.wait(20)
+            seen.set()
+            yield b"some"
+
+    with closing(Slow()) as sorter:
+        task = asyncio.create_task(with_digests(ZoneContent(0, (), ()), sorter, BOTH))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        going_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert seen.is_set()
 
 
 def test_no_more_of_them_are_noted_than_are_looked_at() -> None:

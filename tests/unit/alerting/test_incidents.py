@@ -421,19 +421,19 @@ def many(count: int, code: str = "server-unreachable") -> tuple[Desk, list[Alert
     ]
 
 
-def test_ten_thousand_alerts_of_one_server_are_one_message() -> None:
-    desk, down = many(10_000)
-    assert desk.fire(*down[:6000]) == ["oncall: opened server ns2"]
-    assert desk.fire(*down[6000:]) == []
-    assert (desk.only.findings, len(desk.only.zones), len(desk.only.lines)) == (10_000, 10_000, 1)
-    assert (desk.only.lines[0].zones, desk.only.lines[0].count) == (10_000, 10_000)
+def test_a_thousand_alerts_of_one_server_are_one_message() -> None:
+    desk, down = many(1_000)
+    assert desk.fire(*down[:600]) == ["oncall: opened server ns2"]
+    assert desk.fire(*down[600:]) == []
+    assert (desk.only.findings, len(desk.only.zones), len(desk.only.lines)) == (1_000, 1_000, 1)
+    assert (desk.only.lines[0].zones, desk.only.lines[0].count) == (1_000, 1_000)
     assert desk.end(*down) == ["oncall: resolved server ns2"]
 
 
-def test_ten_thousand_troubles_of_their_own_are_as_many_incidents() -> None:
+def test_a_thousand_troubles_of_their_own_are_as_many_incidents() -> None:
     desk = Desk(topology=DependencyGraph())
-    assert len(desk.fire(*(alert(f"z{n}.example.", "serial-unordered") for n in range(10_000)))) == 10_000
-    assert len(desk.open_incidents.incidents) == 10_000
+    assert len(desk.fire(*(alert(f"z{n}.example.", "serial-unordered") for n in range(1_000)))) == 1_000
+    assert len(desk.open_incidents.incidents) == 1_000
 
 
 # --- names ---

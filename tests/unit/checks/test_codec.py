@@ -85,7 +85,7 @@ def copied(words: InternTable) -> InternTable:
     return InternTable([parse_value(text(value)) for value in words.values])
 
 
-@examples(400)
+@examples(150)
 @given(st.lists(zone_states(), min_size=1, max_size=4))
 def test_whatever_is_steady_comes_back_also_by_words_that_were_saved(several: list[ZoneState]) -> None:
     codec = ZoneStateCodec()

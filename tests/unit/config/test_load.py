@@ -398,11 +398,11 @@ def test_a_mistake_prints_as_file_line_path_text_and_hint() -> None:
     assert str(Mistake("config.toml", None, "", "no such file")) == "config.toml: no such file"
 
 
-def test_ten_thousand_zones() -> None:
-    zones = "".join(f'[[zones]]\nname = "z{n}.example"\nservers = ["ns1", "ns2"]\n' for n in range(10_000))
+def test_a_thousand_zones() -> None:
+    zones = "".join(f'[[zones]]\nname = "z{n}.example"\nservers = ["ns1", "ns2"]\n' for n in range(1_000))
     config = read(TWO + zones)
-    assert len(config.zones) == 10_001
-    assert config.zones["z9999.example."].servers == ("ns1", "ns2")
+    assert len(config.zones) == 1_001
+    assert config.zones["z999.example."].servers == ("ns1", "ns2")
     assert mistakes(f"{TWO}{zones}primary = 1\n") == [
-        f"config.toml:{12 + 3 * 9_999}: zones[10000].primary: must be text in quotes"
+        f"config.toml:{12 + 3 * 999}: zones[1000].primary: must be text in quotes"
     ]

@@ -51,7 +51,7 @@ def filled(zone_table: ZoneTable[Zone], chance: random.Random) -> ZoneColumns:
     return columns
 
 
-@pytest.mark.parametrize(("seed", "size"), [(seed, size) for seed in range(12) for size in (3, 60, 9000)])
+@pytest.mark.parametrize(("seed", "size"), [*((seed, size) for seed in range(12) for size in (3, 60)), (0, 9000)])
 def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> None:
     chance = random.Random(seed)
     names = [f"z{number}.example." for number in range(size)]

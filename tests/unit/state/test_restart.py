@@ -96,7 +96,7 @@ def polls(look: CheckOfZone, at: datetime) -> Iterator[ZonePoll]:
 
 
 @given(histories())
-@examples(100)
+@examples(40)
 async def test_with_and_without_restarts_the_same_is_told(looks: list[CheckOfZone]) -> None:
     through, again = await lived(looks, restarts=False), await lived(looks, restarts=True)
     assert [(t.id, t.event, t.at, wordless(t.incident)) for t in again.messages] == [

@@ -177,16 +177,16 @@ def test_identity_tells_change() -> None:
     assert list(zone_index.zones()) == ["b."]
 
 
-def test_a_hundred_thousand_zones_that_are_alike_have_one_group() -> None:
-    names = [f"z{number:06}." for number in range(100_000)]
+def test_thousands_of_zones_that_are_alike_have_one_group() -> None:
+    names = [f"z{number:04}." for number in range(4_000)]
     both = Both(zone_table(*names))
     for name in names[::2]:
         both.zone_index.note(name, Health.GOOD, ("in-sync",) * 3, (), NOW)
     group_ids = both.zone_index.groups.group_ids()
-    assert sorted(group.zones for group in group_ids) == [50_000, 50_000]
+    assert sorted(group.zones for group in group_ids) == [2_000, 2_000]
     for name in names[::2]:
         both.zone_index.note(name, Health.UNKNOWN, ("unknown",) * 3, (), NOW)
-    assert [group.zones for group in both.zone_index.groups.group_ids()] == [100_000]
+    assert [group.zones for group in both.zone_index.groups.group_ids()] == [4_000]
     assert len(both.zone_index.groups.all) == 2, "what no zone has any more is used again"
 
 

@@ -4,21 +4,20 @@ import asyncio
 import contextlib
 import itertools
 import random
-import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from alerting.model import DeliveryError, Notification, OutboxMessage
-from alerting.notifier import Notifier
+from alerting.attempt import attempt, printable, where
+from alerting.model import DeliveryError, IncidentEvent, Notification, OutboxMessage
+from alerting.notifier import Notifier, StateNotifier
 from alerting.outbox import DeliveryResult, Lease, Outbox, OutboxError, ReceiverStatus
 from alerting.receiver_identity import Successors, follow
 from alerting.retry_policy import DEFAULT_RETRY_POLICY, Failure, ReceiverTrouble, RetryPolicy, next_attempt, pause
-from checks.common.text import one_line
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +43,8 @@ class Dispatcher:
         self._outbox = outbox
         self.replacements: Callable[[OutboxMessage], Sequence[OutboxMessage]] = lambda message: ()
         """What others are told in place of a message whose receiver is gone, and nobody leads there any more."""
+        self.is_over: Callable[[str], bool] = lambda incident: False
+        """Whether an incident, by its id, does not stand any more."""
         self.moved: Successors = {}
         """Receivers of before who are called otherwise now."""
         self._leasing = asyncio.Lock()
@@ -63,13 +64,18 @@ class Dispatcher:
             ("receiver", "outcome"),
             registry=registry,
         )
-        """Outcomes are delivered, in-part, retried, rejected and given-up."""
+        """Outcomes are delivered, superseded, in-part, retried, rejected and given-up."""
         self._trouble: dict[str, ReceiverTrouble] = {}
         self._addresses_done: dict[str, tuple[frozenset[str], str]] = {}
         """Message → who of its receiver's addresses needs no more of it, and who of them was refused for good."""
         self._woken = asyncio.Event()
         self._stopping = False
         self._outbox_failures = 0
+
+    @property
+    def receivers(self) -> Mapping[str, Notifier]:
+        """Those of now, by name."""
+        return self._receivers
 
     def wake(self) -> None:
         """There may be something to send: a commit has put it in the outbox."""
@@ -209,20 +215,32 @@ class Dispatcher:
         times = [each for each in (due, *self._retry_after.values()) if each is not None and each > now]
         return max(0.001, min([self._policy.poll_interval, *((each - now).total_seconds() for each in times)]))
 
+    def post(self, receiver: str, sending: Callable[[], Awaitable[None]]) -> bool:
+        """Send the state of things beside the outbox, but not while a message to the same receiver is being sent, which
+        may make it another state. False: it is busy, wants to be left alone, or is none.
+        """
+        notifier = self._receivers.get(receiver)
+        if notifier is None or self._stopping or receiver in self._sending or receiver in self._retry_after:
+            return False
+        self._begin(receiver, self._post(receiver, notifier, sending()))
+        return True
+
     def _start(self, lease: Lease) -> None:
         receiver = lease.message.receiver
-        task = asyncio.create_task(self._deliver(lease, self._notifier(receiver)), name=f"deliver to {receiver}")
-        self._sending[receiver] = task
+        self._begin(receiver, self._deliver(lease, self._notifier(receiver)))
+
+    def _begin(self, receiver: str, work: Coroutine[Any, Any, None]) -> None:
+        task = self._sending[receiver] = asyncio.create_task(work, name=f"deliver to {receiver}")
         task.add_done_callback(lambda done: self._send_ended(receiver, done))
 
     def _send_ended(self, receiver: str, task: asyncio.Task[None]) -> None:
         del self._sending[receiver]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("delivery broke off", receiver=receiver, error=type(error).__name__, where=_where(error))
+            log.error("delivery broke off", receiver=receiver, error=type(error).__name__, where=where(error))
         self.wake()
 
     async def _deliver(self, lease: Lease, notifier: Notifier | None) -> None:
-        message = lease.message
+        message, superseded = lease.message, False
         if notifier is None:
             others = self.replacements(message)
             if others:
@@ -230,9 +248,12 @@ class Dispatcher:
             said = f"{message.receiver} is no longer a receiver"
             told = f", so it goes to {', '.join(each.receiver for each in others)}" if others else ""
             result = DeliveryResult(message.id, self._now(), said + told, permanent=True)
+        elif superseded := self._is_superseded(message, notifier):
+            result = DeliveryResult(message.id, self._now())
         else:
             failure = await self._send(message, notifier)
-            result = next_attempt(lease, failure, self._now(), self._policy, self._random_fraction())
+            policy = self._policy.of_states() if isinstance(notifier, StateNotifier) else self._policy
+            result = next_attempt(lease, failure, self._now(), policy, self._random_fraction())
             if self._notifier(message.receiver) == notifier:
                 self._note_trouble(message.receiver, failure)
             elif result.again is not None:  # it is another by now, of whom nothing is known
@@ -241,8 +262,13 @@ class Dispatcher:
                 self._addresses_done.pop(message.id, None)
             if failure is not None and failure.retry_after is not None and result.again is not None:
                 self._retry_after[message.receiver] = result.again
-        self._log_result(lease, result)
+        self._log_result(lease, result, superseded=superseded)
         await self._write_until_done(lambda: self._outbox.settle(result), result.id)
+
+    def _is_superseded(self, message: OutboxMessage, notifier: Notifier) -> bool:
+        """Whether a program that keeps a state of its own is owed the end of this incident already."""
+        is_news = message.event not in (IncidentEvent.RESOLVED, IncidentEvent.TEST)
+        return is_news and isinstance(notifier, StateNotifier) and self.is_over(message.incident.id)
 
     async def _write_until_done(self, write: Callable[[], Awaitable[None]], id: str) -> None:
         """Until that is done its receiver stays busy: while we live it gets nothing twice."""
@@ -257,25 +283,42 @@ class Dispatcher:
                 break
 
     async def _send(self, message: OutboxMessage, notifier: Notifier) -> Failure | None:
-        limit = asyncio.timeout(self._policy.deadline)
         done, refused = self._addresses_done.get(message.id, (frozenset(), ""))
+
+        async def hand_over() -> None:
+            await notifier.send(replace(self._render(message), done=done))
+
         try:
-            async with limit:
-                await notifier.send(replace(self._render(message), done=done))
+            failure = await attempt(message.receiver, hand_over(), self._policy.deadline)
         except DeliveryError as error:
             refused = "; ".join(filter(None, (refused, error.refused)))
             if error.done:
                 self._addresses_done[message.id] = (done | error.done, refused)
             if error.permanent and error.done:
-                return Failure(_printable(refused), permanent=True, in_part=True)
-            return Failure(_printable(error.reason), error.permanent, error.retry_after)
-        except TimeoutError:
-            return Failure(f"no answer within {self._policy.deadline:g} s" if limit.expired() else "timed out")
-        except Exception as error:  # noqa: BLE001  a fault in one notifier must not end delivery
-            return _notifier_failure(message.receiver, error)
-        return Failure(_printable(refused), permanent=True, in_part=True) if refused else None
+                return Failure(printable(refused), permanent=True, in_part=True)
+            return Failure(printable(error.reason), error.permanent, error.retry_after)
+        return Failure(printable(refused), permanent=True, in_part=True) if refused and not failure else failure
 
-    def _log_result(self, lease: Lease, result: DeliveryResult) -> None:
+    async def _post(self, receiver: str, notifier: Notifier, sending: Awaitable[None]) -> None:
+        try:
+            failure = await attempt(receiver, sending, self._policy.deadline)
+        except DeliveryError as error:
+            failure = Failure(printable(error.reason), error.permanent, error.retry_after)
+        if self._receivers.get(receiver) != notifier:
+            return
+        trouble = self._trouble.get(receiver)
+        if failure is not None:
+            if trouble is None:
+                log.warning("state not posted", receiver=receiver, error=failure.reason)
+            self._note_trouble(receiver, failure)
+            if failure.retry_after is not None:
+                self._retry_after[receiver] = self._now() + timedelta(seconds=failure.retry_after)
+        elif trouble is not None and not trouble.failure.permanent:
+            log.info("state posted again", receiver=receiver)
+            self._note_trouble(receiver, None)
+            self._changed.add(receiver)
+
+    def _log_result(self, lease: Lease, result: DeliveryResult, *, superseded: bool) -> None:
         message = lease.message
         about = log.bind(
             receiver=message.receiver,
@@ -284,8 +327,8 @@ class Dispatcher:
             attempt=lease.attempt,
         )
         if not result.error:
-            outcome = "delivered"
-            about.info("delivered")
+            outcome = "superseded" if superseded else "delivered"
+            about.info(outcome)
         elif result.in_part:
             outcome = "in-part"
             about.warning("delivered in part", error=result.error)
@@ -296,20 +339,3 @@ class Dispatcher:
             outcome = "rejected" if result.permanent else "retried"
             about.warning("not delivered", error=result.error, again=result.again.isoformat(timespec="seconds"))
         self.attempts.labels(message.receiver, outcome).inc()
-
-
-def _notifier_failure(receiver: str, error: Exception) -> Failure:
-    """A notifier's own mistake, told without the exception's text, which may hold a URL or a password."""
-    where = _where(error)
-    log.error("notifier failed", receiver=receiver, error=type(error).__name__, where=where)
-    return Failure(f"{type(error).__name__} in {where}")
-
-
-def _printable(text: str) -> str:
-    """It may come from the network: printable, and not too long for a log line or a page."""
-    return one_line(text)[:500] or "no reason given"
-
-
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"

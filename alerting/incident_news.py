@@ -126,11 +126,12 @@ def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
 
 
 def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
-    """The resolved incident is told to exactly those who heard that it opened."""
+    """The resolved incident is told to exactly those who heard that it opened, with the severity that they know."""
     done = replace(incident, announcements=incident.announcements + 1, change=None, due_at=None)
-    notified = incident.notified.codes if incident.notified is not None else ()
-    known = tuple(line for line in done.lines if line.code in notified)
-    shown = _shown(replace(done, lines=known or done.lines))
+    notified = incident.notified
+    known = tuple(line for line in done.lines if notified is not None and line.code in notified.codes)
+    severity = notified.severity if notified is not None else done.severity
+    shown = _shown(replace(done, lines=known or done.lines, severity=severity))
     return done, [_message(shown, IncidentEvent.RESOLVED, name, now) for name in done.receivers]
 
 

@@ -1,6 +1,6 @@
 """An alert, an incident, and what is told of them: values, and the names they are kept under."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -304,6 +304,8 @@ class Notification:
     event: IncidentEvent
     at: datetime
     incident: str
+    about: Incident
+    """That incident, as this receiver is told of it."""
     thread: str
     """Stable per incident: mail threads by it."""
     subject: str
@@ -315,6 +317,11 @@ class Notification:
     link: str | None = None
     done: frozenset[str] = frozenset()
     """Addresses of the receiver that need no more of it: they took an earlier attempt, or refused it for good."""
+
+    @property
+    def details(self) -> Sequence[str]:
+        """What the summary says beside its first line, which is in the subject, and the link."""
+        return tuple(line for line in self.summary.splitlines()[1:] if line != self.link)
 
 
 class DeliveryError(Exception):

@@ -1,7 +1,8 @@
 """What every way of message people has in common: the seam that notifiers keep."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from alerting.model import Notification, Remark, Secret
 
@@ -17,4 +18,27 @@ class Notifier(Protocol):
 
     def destination(self) -> Secret:
         """Where it leads: equal for two that tell the same people, whatever they are called. Only to be compared."""
+        ...
+
+
+@runtime_checkable
+class StateNotifier(Protocol):
+    """What a notifier has in addition that leads to a program with incidents of its own: what became of one, and not
+    what it was meanwhile. News of one that is over is not told to it, but that it is over.
+    """
+
+    keeps_state: bool
+
+
+@runtime_checkable
+class StandingNotifier(Protocol):
+    """What a notifier has in addition whose receiver forgets what it is not told again and again."""
+
+    @property
+    def resend(self) -> timedelta:
+        """How often it is told what stands."""
+        ...
+
+    async def post_standing(self, notifications: Sequence[Notification], at: datetime) -> None:
+        """Tell it, beside the news, what stands ``at`` this time: one of each open incident that it has heard of."""
         ...

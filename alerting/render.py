@@ -82,6 +82,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         event=message.event,
         at=message.at,
         incident=incident.id,
+        about=incident,
         thread=incident.id,
         subject=_cut(f"[{tag}] {words['headline']}"),
         text=_MORE_LINES.sub("\n\n", _TEMPLATES.get_template("incident.txt").render(words)),

@@ -1,6 +1,6 @@
 """How long a sending may take, when it is tried again, and when a receiver is in trouble."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerting.outbox import DeliveryResult, Lease
@@ -22,6 +22,8 @@ class RetryPolicy:
     """A permanent failure is tried again after this: an operator may mend it meanwhile."""
     give_up_after: float = 86400.0
     """From when it was to be told."""
+    state_give_up_after: float = 31_536_000.0
+    """The same for a program with incidents of its own: one that it takes for open stays open there."""
     poll_interval: float = 5.0
     """The outbox is looked at so often even when nobody says that there is something in it."""
     concurrency: int = 16
@@ -32,6 +34,10 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if self.lease <= self.deadline:
             raise ValueError(f"a lease of {self.lease} s must be longer than the deadline of {self.deadline} s")
+
+    def of_states(self) -> "RetryPolicy":
+        """For receivers that keep a state."""
+        return replace(self, give_up_after=self.state_give_up_after)
 
 
 DEFAULT_RETRY_POLICY = RetryPolicy()

@@ -3,15 +3,12 @@
 import binascii
 import json
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 
-from alerting.http import cached_resolver, send, signature
+from alerting.http import signature
+from alerting.http_notifier import HttpNotifier, bearer, token_remarks
 from alerting.model import Notification, Remark, Secret
-from alerting.tls_trust import Trust
-from alerting.urls import BadUrl, forbidden, parsed
 from checks.common.text import plural
 
 MIN_SECRET_SIZE = 10
@@ -19,7 +16,7 @@ MIN_SECRET_SIZE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Notifier:
+class Notifier(HttpNotifier):
     """POSTs each notification as JSON, signed as Standard Webhooks want it.
 
     What it sends, how it is signed and how that is verified: [webhook.md](webhook.md).
@@ -33,27 +30,16 @@ class Notifier:
     """`whsec_` and base64, made with `openssl rand -base64 32`."""
     token: Secret | None = field(default=None, repr=False, metadata={"example": 'token_file = "hook.token"'})
     """Goes into an `Authorization: Bearer` header."""
-    allow_private: bool = False
-    """The address may be loopback or private; an IPv4 address inside an IPv6 one counts (mapped, NAT64, 6to4, Teredo
-    …), link-local and metadata addresses never may."""
-    ca_file: Path | None = field(default=None, metadata={"unset": "the system's", "example": 'ca_file = "ca.pem"'})
-    """Certificates to trust."""
-    timeout: timedelta = timedelta(seconds=10)
-    """For a whole attempt."""
-    _trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)
-    _known: dict[str, Sequence[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Where the host was the last time its name could be resolved."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_trust", Trust(self.ca_file))
+        HttpNotifier.__post_init__(self)
         if self.secret is not None:
             _check(self.secret)
 
     def review(self) -> Iterator[Remark]:
         """Where the URL leads, as far as can be told without looking up its name, and whether the secrets can serve."""
-        yield from _url_remarks(self.url, allow_private=self.allow_private)
-        if self.token is not None:
-            yield from _token_remarks(self.token)
+        yield from self.url_remarks(self.url)
+        yield from token_remarks(self.token)
         if self.secret is not None and (octets := len(_decoded(self.secret))) < MIN_SECRET_SIZE:
             hint = "make one with: openssl rand -base64 32"
             text = f"the secret has {plural(octets, 'octet')}: so few can be found by trying"
@@ -62,21 +48,8 @@ class Notifier:
     async def send(self, notification: Notification) -> None:
         at = notification.sent_at or notification.at
         body = payload(notification)
-        headers = {"Content-Type": "application/json", "User-Agent": "soawatch", "webhook-id": notification.id}
-        if self.secret is not None:
-            headers |= signature(self.secret, notification.id, at, body)
-        if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token.reveal()}"
-        await send(
-            self.url,
-            body.encode("ascii"),
-            headers,
-            allow_private=self.allow_private,
-            trust=self._trust,
-            sent_at=at,
-            deadline=self.timeout.total_seconds(),
-            resolve=cached_resolver(self._known),
-        )
+        signed = signature(self.secret, notification.id, at, body) if self.secret is not None else {}
+        await self.post_text(self.url, body, at, {"webhook-id": notification.id, **signed, **bearer(self.token)})
 
     def destination(self) -> Secret:
         return self.url
@@ -98,26 +71,6 @@ def payload(notification: Notification) -> str:
             "data": dict(notification.data),
         }
     )
-
-
-def _url_remarks(url: Secret, *, allow_private: bool) -> Iterator[Remark]:
-    try:
-        wanted = parsed(url.reveal())
-    except BadUrl as error:
-        yield Remark("url", error.text, error.hint)
-        return
-    why = forbidden(wanted, allow_private=allow_private)
-    if why is not None:
-        yield Remark("url", f"leads to {why}")
-
-
-def _token_remarks(token: Secret) -> Iterator[Remark]:
-    """What a header can hold (RFC 9110 section 5.5, RFC 6750 section 2.1)."""
-    text = token.reveal()
-    if not (text.isascii() and text.isprintable()):
-        yield Remark("token", "cannot be sent in a header: it holds something beyond printable ASCII")
-    elif text != text.strip():
-        yield Remark("token", "begins or ends with a space, which does not arrive")
 
 
 def _check(secret: Secret) -> None:

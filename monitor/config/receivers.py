@@ -11,11 +11,11 @@ from typing import Any
 
 import alerting.notifiers
 from alerting.finding_types import FINDING_TYPES
-from alerting.model import Route
+from alerting.model import Route, Secret
 from alerting.notifier import Notifier
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.files import check_kind, reason
-from monitor.config.secrets import FileContext, secret_keys
+from monitor.config.secrets import FileContext, is_here, secret_keys
 from monitor.config.tables import Table, instance_of, table_of
 from monitor.config.toml_reader import validate
 from monitor.probe.message import names
@@ -75,9 +75,12 @@ def _review(problems: Problems, path: KeyPath, receiver: Notifier, table: Mappin
     """What the receiver says of its own settings, each at the key that gave it."""
     for remark in receiver.review():
         *tables, field = remark.setting.split(".")
-        inside: Any = table
+        inside, made = table, receiver
         for name in tables:
-            inside = inside[name]
+            inside, made = inside[name], getattr(made, name)
+        value = getattr(made, field, None)
+        if isinstance(value, Secret) and not is_here(value):
+            continue
         key = next((key for key in secret_keys(field) if key in inside), field)
         tell = problems.mistake if remark.fatal else problems.warn
         tell((*path, *tables, key), remark.text, remark.hint)

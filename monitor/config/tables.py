@@ -87,8 +87,11 @@ class Table(BaseModel):
 
 
 def settings_of(cls: type[Any]) -> "Iterator[tuple[str, dataclasses.Field[Any]]]":
-    """Key and field of each setting. A field that would be a word of Python carries an underscore: ``from_``."""
-    for field in dataclasses.fields(cls):
+    """Key and field of each setting, those that others have too last. A field that would be a word of Python carries
+    an underscore: ``from_``.
+    """
+    own = inspect.get_annotations(cls)
+    for field in sorted(dataclasses.fields(cls), key=lambda field: field.name not in own):
         if field.init and not field.metadata.get("given"):
             yield field.metadata.get("key") or field.name.removesuffix("_"), field
 
@@ -231,6 +234,14 @@ def _choice(key: str, hint: Any) -> str:
 
 def descriptions(cls: type[Any]) -> dict[str, str]:
     """Field → the text below it in the source of the class."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if dataclasses.is_dataclass(base):
+            found |= _texts(base)
+    return found
+
+
+def _texts(cls: type[Any]) -> dict[str, str]:
     (body,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     found: dict[str, str] = {}
     statements = getattr(body, "body", [])

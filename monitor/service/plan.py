@@ -14,6 +14,7 @@ from monitor.state.monitoring_plan import MonitoringPlan
 
 PERIODIC_JOBS: Mapping[str, timedelta] = {
     "remind": timedelta(seconds=5),
+    "stand": timedelta(seconds=1),
     "receivers": timedelta(seconds=5),
     "prune": timedelta(minutes=10),
 }

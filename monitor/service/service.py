@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from alerting.direct_dispatch import dispatch_directly
 from alerting.dispatcher import Dispatcher
-from alerting.model import Incident, Notification, OutboxMessage
+from alerting.model import Notification, OutboxMessage
 from alerting.render import render
 from alerting.retry_policy import RetryPolicy
+from alerting.standing_posts import StandingPosts
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import monotonic, now
 from monitor.config.errors import ConfigError
@@ -27,6 +28,7 @@ from monitor.probe.server_series import ServerSeries
 from monitor.service.config_log import log_problems, log_refusal, log_warnings
 from monitor.service.diffs import ServiceDiffs
 from monitor.service.notify_service import NotifyService
+from monitor.service.past_incidents import past_incidents
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
@@ -123,7 +125,7 @@ class Service:
         kept = {one.source: one.body for one in remembered.zone_sources}
         self._sourced_zones = SourcedZones(kept, now, lambda: self._found.servers)
         config = self.config = await self._sourced_zones.use(self.config, None)
-        past = await self._past()
+        past = await past_incidents(self._store)
         self._found = await resolve(config, recall_addresses(remembered.zone_states, config), started)
         log_problems(self._found.problems)
         plan = plan_of(config, self._found)
@@ -136,10 +138,12 @@ class Service:
             policy=RetryPolicy(drain_timeout=SHUTDOWN_TIMEOUT),
             registry=self._registry,
         )
+        memory = MonitorState.of(remembered)
+        self._posts = StandingPosts(self._dispatcher, memory.standing, self._render, now, monotonic)
         self._write_buffer = WriteBuffer(self._store, now)
         server_series = ServerSeries(config.metrics.max_servers)
         self._evaluator = Evaluator(
-            memory=MonitorState.of(remembered),
+            memory=memory,
             plan=plan,
             status=Status(
                 version("soawatch"), config.service.vantage, started, started, no_zones(), config_loaded=started,
@@ -175,13 +179,6 @@ class Service:
             Settings(service.token, service.public, config.metrics.max_zones, service.url),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)
-
-    async def _past(self) -> Sequence[Incident]:
-        try:
-            return await self._store.incidents(limit=50)
-        except StoreError as error:
-            log.warning("incidents cannot be read", error=str(error))
-            return ()
 
     async def stop(self) -> None:
         """In a few seconds: nothing new is asked, what was seen is evaluated, what is being sent ends or is kept."""
@@ -272,7 +269,9 @@ class Service:
 
     async def _tick(self, name: str) -> None:
         chore = {"remind": self._remind, "receivers": self._receivers, "prune": self._prune, "resolve": self._resolve}
-        if name in chore:
+        if name == "stand":
+            await self._posts.post_due()
+        elif name in chore:
             await chore[name]()
         elif (group := self._evaluator.plan.sweep_group(name)) is not None:
             await self._sweep(group)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from alerting.incidents import OpenIncidents
-from alerting.model import NOT_CHECKED, Alert, AlertKey
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Incident
 from checks.common.epoch import micros, moment_of
 from checks.model import CanaryArrival, CheckResult, Health, SignatureEnd, ZoneTransfer
 from checks.model.finding_type import Severity
@@ -72,6 +72,10 @@ class MonitorState:
     def __post_init__(self) -> None:
         self.zone_states = ZoneStates()
         self.zone_states.columns = self.columns
+
+    def standing(self) -> Mapping[str, Incident]:
+        """The open incidents, by id, as they are decided: before it is kept, and before anybody is told."""
+        return self.open_incidents.incidents
 
     @classmethod
     def of(cls, stored: StoredState) -> "MonitorState":

@@ -1,15 +1,16 @@
-"""Every kind of notifier, against a real receiver of its kind: one suite for all of them."""
+"""Every kind of notifier, against a receiver that speaks as its kind does: one suite for all of them."""
 
 import logging
 import pkgutil
 import socket
 import traceback
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,22 @@ from alerting.model import (
     Secret,
 )
 from alerting.notifier import Notifier
-from alerting.notifiers import email, webhook
+from alerting.notifiers import alertmanager, email, ntfy, pagerduty, slack, teams, webhook
 from alerting.render import render
 from tests.support.alerts import OPENED_MESSAGE, minute
 from tests.support.certificates import certified
-from tests.support.hookserver import hookserver, reply, silence
+from tests.support.hookserver import (
+    Behaviour,
+    Request,
+    drip,
+    endless,
+    gzip_bomb,
+    hang_up,
+    hookserver,
+    nonsense,
+    reply,
+    silence,
+)
 from tests.support.mailserver import mailserver
 
 PATIENCE = timedelta(seconds=20)
@@ -36,7 +48,8 @@ PASSWORD = "hunter2-in-the-mailbox"
 TOKEN = "token-of-the-bearer"
 SIGNING = "whsec_" + b64encode(b"a secret of the webhook").decode()
 PATH, QUERY, LOGIN = "path-of-the-hook", "query-of-the-hook", "login-of-the-hook"
-SECRETS = (PASSWORD, TOKEN, SIGNING, SIGNING.removeprefix("whsec_"), PATH, QUERY, LOGIN)
+TOPIC, ROUTING_KEY = "topic-nobody-knows", "r0utingkey0fthep4gerdutycontract"
+SECRETS = (TOPIC, ROUTING_KEY, PASSWORD, TOKEN, SIGNING, SIGNING.removeprefix("whsec_"), PATH, QUERY, LOGIN)
 
 
 @dataclass
@@ -45,7 +58,7 @@ class Rig:
 
     notifier: Notifier
     taken: Callable[[], list[tuple[str, str]]]
-    """Id and text of what it has taken, in order."""
+    """Id and text of what it has taken, in order; the id is that of the news or of the incident, or empty."""
     refuse: Callable[[int], None]
     """For good with 5, for now with 4: what the kind understands by that."""
     fall_silent: Callable[[], None]
@@ -53,6 +66,8 @@ class Rig:
     """The same notifier, where nobody listens."""
     impatient: Notifier
     """The same notifier, with little time."""
+    behave: Callable[[Behaviour], None] | None = None
+    """How it answers, where it is asked over HTTP."""
 
 
 def free_port() -> int:
@@ -87,28 +102,69 @@ async def mail(folder: Path) -> AsyncIterator[Rig]:
         )
 
 
-@asynccontextmanager
-async def hook(folder: Path) -> AsyncIterator[Rig]:
-    context, trusted = certified(folder, "127.0.0.1")
-    async with hookserver(context) as server:
-
-        def url(port: int) -> Secret:
-            return Secret(f"https://{LOGIN}:x@127.0.0.1:{port}/{PATH}?key={QUERY}")
-
-        notifier = webhook.Notifier(
-            url(server.port), Secret(SIGNING), Secret(TOKEN), allow_private=True, ca_file=trusted, timeout=PATIENCE
-        )
-        yield Rig(
-            notifier,
-            taken=lambda: [(r.headers["webhook-id"], r.body.decode()) for r in server.requests],
-            refuse=lambda digit: setattr(server, "behave", reply(410 if digit == 5 else 503)),
-            fall_silent=lambda: setattr(server, "behave", silence),
-            unplugged=replace(notifier, url=url(free_port())),
-            impatient=replace(notifier, timeout=LITTLE),
-        )
+Kind = Callable[[Path], AbstractAsyncContextManager[Rig]]
 
 
-KINDS = {"email": mail, "webhook": hook}
+def over_http(make: Callable[..., Notifier], read: Callable[[Request], tuple[str, str]]) -> Kind:
+    """A kind that POSTs: ``make`` gets host and port, and what all of these have; ``read`` finds id and text."""
+
+    @asynccontextmanager
+    async def kind(folder: Path) -> AsyncIterator[Rig]:
+        context, trusted = certified(folder, "127.0.0.1")
+        async with hookserver(context) as server:
+
+            def notifier(port: int, timeout: timedelta = PATIENCE) -> Notifier:
+                return make(f"127.0.0.1:{port}", allow_private=True, ca_file=trusted, timeout=timeout)
+
+            def behave(behaviour: Behaviour) -> None:
+                server.behave = behaviour
+
+            yield Rig(
+                notifier(server.port),
+                taken=lambda: [read(request) for request in server.requests],
+                refuse=lambda digit: behave(reply(410 if digit == 5 else 503)),
+                fall_silent=lambda: behave(silence),
+                unplugged=notifier(free_port()),
+                impatient=notifier(server.port, LITTLE),
+                behave=behave,
+            )
+
+    return kind
+
+
+def _alert(request: Request) -> tuple[str, str]:
+    (alert,) = request.json
+    return alert["labels"]["incident"], alert["annotations"]["summary"]
+
+
+KINDS: Mapping[str, Kind] = {
+    "alertmanager": over_http(
+        lambda host, **o: alertmanager.Notifier(Secret(f"https://{LOGIN}:x@{host}/{PATH}"), Secret(TOKEN), **o), _alert
+    ),
+    "email": mail,
+    "ntfy": over_http(
+        lambda host, **o: ntfy.Notifier(Secret(f"https://{LOGIN}:x@{host}/{TOPIC}"), Secret(TOKEN), **o),
+        lambda request: ("", request.json["title"]),
+    ),
+    "pagerduty": over_http(
+        lambda host, **o: pagerduty.Notifier(Secret(ROUTING_KEY), f"https://{host}/v2/enqueue", **o),
+        lambda request: (request.json["dedup_key"], request.json["payload"]["summary"]),
+    ),
+    "slack": over_http(
+        lambda host, **o: slack.Notifier(Secret(f"https://{host}/services/{PATH}"), **o),
+        lambda request: ("", request.json["text"]),
+    ),
+    "teams": over_http(
+        lambda host, **o: teams.Notifier(Secret(f"https://{host}/workflows/{PATH}?sig={QUERY}"), **o),
+        lambda request: ("", request.body.decode()),
+    ),
+    "webhook": over_http(
+        lambda host, **o: webhook.Notifier(
+            Secret(f"https://{LOGIN}:x@{host}/{PATH}?key={QUERY}"), Secret(SIGNING), Secret(TOKEN), **o
+        ),
+        lambda request: (request.headers["webhook-id"], request.body.decode()),
+    ),
+}
 
 
 def test_every_kind_is_here() -> None:
@@ -132,7 +188,7 @@ def news(kind: IncidentEvent = IncidentEvent.OPENED) -> Notification:
 async def test_it_hands_over(rig: Rig, kind: IncidentEvent) -> None:
     await rig.notifier.send(news(kind))
     ((id, text),) = rig.taken()
-    assert OPENED_MESSAGE.id in id
+    assert id in ("", OPENED_MESSAGE.incident.id) or OPENED_MESSAGE.id in id
     assert "ns2 is late" in text
 
 
@@ -167,6 +223,61 @@ async def test_a_receiver_that_is_down_may_come_back(rig: Rig) -> None:
     with pytest.raises(DeliveryError, match="refused") as caught:
         await rig.unplugged.send(news())
     assert not caught.value.permanent
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind != "email"])
+async def web(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    async with KINDS[request.param](tmp_path) as made:
+        yield made
+
+
+async def answered(rig: Rig, behaviour: Behaviour, notifier: Notifier | None = None) -> DeliveryError | None:
+    """What the notifier makes of such an answer."""
+    assert rig.behave is not None
+    rig.behave(behaviour)
+    try:
+        await (notifier or rig.notifier).send(news())
+    except DeliveryError as error:
+        return error
+    return None
+
+
+async def test_answers_over_http(web: Rig) -> None:
+    for status in (200, 202, 204):
+        assert await answered(web, reply(status)) is None
+    for status in (301, 308, 400, 401, 403, 404, 410, 413):
+        error = await answered(web, reply(status, "Location: https://127.0.0.1:1/elsewhere\r\nRetry-After: 9\r\n"))
+        assert error is not None
+        assert (error.permanent, error.retry_after) == (True, None)
+        assert f"answered {status}" in error.reason
+    for status in (429, 500, 502, 503):
+        error = await answered(web, reply(status, "Retry-After: 17\r\n"))
+        assert error is not None
+        assert (error.permanent, error.retry_after) == (False, 17)
+    assert len(web.taken()) == 15, "no redirect was followed, and nothing sent twice"
+
+
+async def test_answers_over_http_that_are_none(web: Rig) -> None:
+    for behaviour in (hang_up, nonsense):
+        error = await answered(web, behaviour)
+        assert error is not None
+        assert not error.permanent
+    error = await answered(web, drip, web.impatient)
+    assert error is not None
+    assert not error.permanent
+
+
+async def test_of_an_answer_over_http_the_status_is_enough(web: Rig) -> None:
+    for behaviour in (endless, gzip_bomb()):
+        assert await answered(web, behaviour) is None
+
+
+async def test_a_certificate_that_nobody_knows_and_a_private_address_get_nothing(web: Rig) -> None:
+    notifier: Any = web.notifier
+    for other in (replace(notifier, ca_file=None), replace(notifier, allow_private=False)):
+        with pytest.raises(DeliveryError, match=r"certificate is not accepted|a private or loopback address"):
+            await other.send(news())
+    assert web.taken() == []
 
 
 @pytest.mark.parametrize("trouble", ["none", "for good", "for now", "silent", "unplugged"])

@@ -1,11 +1,14 @@
 """soawatch notify-test: real receivers hear a specimen, and what goes wrong is said without a secret."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.certificates import certified
+from tests.support.hookserver import hookserver
 from tests.support.mailbox import mailbox
 from tests.support.mailserver import mailserver
 from tests.support.receiver import SECRET, Receiver, receiver
@@ -56,6 +59,33 @@ async def test_a_webhook_arrives(tmp_path: Path) -> None:
         ((_, told),) = hook.heard
         assert told["type"] == "incident.test"
         assert secretless(said)
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "found"),
+    [
+        ('type = "alertmanager"\nurl = "{url}"', "/am/api/v2/alerts", lambda said: said[0]["annotations"]["summary"]),
+        ('type = "ntfy"\nurl = "{url}"', "/", lambda said: said["title"]),
+        (
+            f'type = "pagerduty"\nurl = "{{url}}"\nrouting_key = "{"0" * 32}"',
+            "/am",
+            lambda said: said["payload"]["summary"],
+        ),
+        ('type = "slack"\nurl = "{url}"', "/am", lambda said: said["text"]),
+        ('type = "teams"\nurl = "{url}"', "/am", lambda said: str(said)),
+    ],
+    ids=["alertmanager", "ntfy", "pagerduty", "slack", "teams"],
+)
+async def test_services_on_the_web(tmp_path: Path, settings: str, path: str, found: Callable[[Any], str]) -> None:
+    async with hookserver() as server:
+        text = settings.replace("{url}", f"http://127.0.0.1:{server.port}/am")
+        said = await say(
+            "notify-test", "r", "-c", configured(tmp_path, f"[receivers.r]\n{text}\nallow_private = true\n")
+        )
+        assert (said.status, said.out) == (0, "r took it.\n")
+        (request,) = server.requests
+        assert request.line == f"POST {path} HTTP/1.1"
+        assert "ns2 is 22 min behind" in found(request.json)
 
 
 async def test_a_receiver_nobody_knows(tmp_path: Path) -> None:

@@ -94,9 +94,8 @@ def no(reason: str = "451 come back later", **more) -> DeliveryError:
 
 
 def render(message: OutboxMessage) -> Notification:
-    return Notification(
-        message.id, message.event, message.at, message.incident.id, message.incident.id, "subject", "text", "html", {}
-    )
+    about = message.incident
+    return Notification(message.id, message.event, message.at, about.id, about, about.id, "subject", "text", "html", {})
 
 
 @asynccontextmanager

@@ -732,3 +732,19 @@ def test_the_end_names_what_was_told_and_not_what_came_after() -> None:
     desk.end(alert(A, "zone-not-served", "ns2", text="ns2 refuses"))
     desk.end(*down([A], "ns2", at=2))
     assert received.subjects()[-1] == "[RESOLVED] a.example.: ns2 refuses"
+
+
+def test_the_end_has_the_severity_that_was_told_last_though_it_was_less_severe_by_then() -> None:
+    """The kind: a program that knows alerts by their severity is told the end of one that it does not know."""
+    desk = on([A], "ns1", "ns2")
+    received = ReceivedSubjects(desk)
+    soft = [replace(each, severity=Severity.WARNING) for each in down([A], "ns1") + down([A], "ns2")]
+    desk.fire(*soft)
+    told = received.messages[-1].incident
+    assert (told.severity, desk.only.severity) == (Severity.CRITICAL, Severity.CRITICAL)
+    desk.end(soft[1])
+    assert desk.only.severity is Severity.WARNING
+    desk.end(soft[0])
+    assert [(each.event, each.incident.severity) for each in received.messages[1:]] == [
+        (IncidentEvent.RESOLVED, Severity.CRITICAL)
+    ]

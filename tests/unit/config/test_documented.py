@@ -42,7 +42,8 @@ def place(tmp_path: Path) -> Path:
     """A directory with the secret files that the example names."""
     certified(tmp_path, "mail.example.com")
     for name in set(re.findall(r'_file = "(.+?)"', WHOLE)) - {"ca.pem"}:
-        (tmp_path / name).write_text("aGVsbG8gd29ybGQ=\n")
+        text = "https://hooks.example.com/dns" if name.endswith(".url") else "aGVsbG8gd29ybGQ="
+        (tmp_path / name).write_text(f"{text}\n" if name != "pagerduty.key" else "0" * 32)
         (tmp_path / name).chmod(0o600)
     (tmp_path / "zones.d").mkdir()
     for name, zone in (("zones.txt", "a.example"), ("customers.csv", "name\nb.example"), ("zones.d/one", "c.example")):

@@ -157,13 +157,13 @@ def _follow(zone: Zone, canary: CanaryRecord, seen: tuple[Observation, ...], upd
 
 def _not_changed(zone: Zone, canary: CanaryRecord, seen: Iterable[Observation]) -> Finding:
     """Why no update was sent. Raises CheckInconclusive where that is nobody's fault."""
-    there = next((one for one in seen if _foreign(one)), None)
-    if there is None:
+    takes = _server(zone, canary)
+    foreign = sorted(filter(_foreign, seen), key=lambda one: takes is None or one.server != takes.name)
+    if not foreign:
         raise CheckInconclusive("no address answers")
-    server = _server(zone, canary)
-    name = server.name if server is not None else there.server
+    there = foreign[0]
     text = f"{_owner(zone, canary)} has TXT records at {there.server} ({there.address}) that no canary has written"
-    return Finding(UPDATE_FAILED.code, f"{text}: nothing was changed", name)
+    return Finding(UPDATE_FAILED.code, f"{text}: nothing was changed", there.server, there.address)
 
 
 def _addresses(zone: Zone, canary: CanaryRecord, poll: ZonePoll, update: Observation) -> Iterator[Statement]:

@@ -121,8 +121,13 @@ def test_records_of_others_are_left_alone(there: str) -> None:
     looks = (look(ZONE, "ns1", text(OLD)), look(ZONE, "ns2", text(OLD), there))
     assert asked(looks) == []
     (one,) = judged(*looks).findings
-    assert (one.code, one.server, one.address) == ("canary-update-failed", "ns1", None)
+    assert (one.code, one.server, str(one.address)) == ("canary-update-failed", "ns2", "192.0.2.2")
     assert one.text == (f"{NAME} has TXT records at ns2 (192.0.2.2) that no canary has written: nothing was changed")
+
+
+def test_of_records_of_others_it_is_told_where_the_update_would_go() -> None:
+    (one,) = judged(look(ZONE, "ns2", '"mine"'), look(ZONE, "ns1", '"mine"')).findings
+    assert one.server == "ns1"
 
 
 def test_where_nobody_answers_nothing_is_changed_and_nobody_accused() -> None:

@@ -154,7 +154,7 @@ class Families:
             "soawatch_zone_source_up",
             "1: at the last look this source of zones could be read, and was believed.",
             ("kind", "source"),
-            ((labels, one.health is Health.GOOD) for labels, one in sources),
+            ((labels, one.health is Health.GOOD) for labels, one in sources if one.health is not Health.UNKNOWN),
         )
         yield _gauges(
             "soawatch_zone_source_zones",

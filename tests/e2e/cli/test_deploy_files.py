@@ -35,7 +35,7 @@ async def test_prometheus_takes_the_rules(deployed: Path) -> None:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stderr
-    assert "SUCCESS: 13 rules found" in checked.stdout
+    assert "SUCCESS: 14 rules found" in checked.stdout
 
 
 async def test_a_service_that_stops_sweeping_is_noticed(deployed: Path) -> None:

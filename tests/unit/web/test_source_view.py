@@ -79,3 +79,10 @@ def test_very_many_sources_make_no_more_series_than_may_be_and_the_bad_ones_have
     assert text.count("soawatch_zone_source_up{") == MAX_SOURCES
     assert f'soawatch_zone_source_up{{kind="catalog",source="c{MAX_SOURCES + 6}."}} 0.0' in text
     assert "soawatch_metrics_zone_sources_omitted 7.0" in text
+
+
+def test_of_a_source_that_was_not_read_yet_no_series_says_that_it_is_down() -> None:
+    seen = status(sources=SOURCES)
+    text = metrics.render(seen, asyncio.run(select_zones(seen.zones, 1000)), Counters().registry, NOW)[0].decode()
+    assert 'soawatch_zone_source_up{kind="catalog",source="catalog.example."} 1.0' in text
+    assert 'soawatch_zone_source_up{kind="powerdns"' not in text

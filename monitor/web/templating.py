@@ -16,6 +16,7 @@ from monitor.state.level import Level, severity_level, state_level
 from monitor.web import formatting, view_models
 from monitor.web.events import revision
 from monitor.web.headline import headline, notices
+from monitor.web.kept_difference import kept_difference
 from monitor.web.redaction import title
 from monitor.web.snapshot import SnapshotCache, View, WebContext
 from monitor.web.static import Static
@@ -40,6 +41,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "code_path": view_models.code_path,
     "duration": format_duration,
     "health_level": view_models.HEALTH_LEVELS.__getitem__,
+    "kept_difference": kept_difference,
     "level": severity_level,
     "meaning": title,
     "milliseconds": formatting.milliseconds,

@@ -66,6 +66,8 @@ class Dispatcher:
         )
         """Outcomes are delivered, superseded, in-part, retried, rejected and given-up."""
         self._trouble: dict[str, ReceiverTrouble] = {}
+        self._post_failures: dict[str, Failure] = {}
+        """Why the state was not taken the last time: a message that is rejected is another trouble."""
         self._addresses_done: dict[str, tuple[frozenset[str], str]] = {}
         """Message → who of its receiver's addresses needs no more of it, and who of them was refused for good."""
         self._woken = asyncio.Event()
@@ -311,9 +313,10 @@ class Dispatcher:
             if trouble is None:
                 log.warning("state not posted", receiver=receiver, error=failure.reason)
             self._note_trouble(receiver, failure)
+            self._post_failures[receiver] = failure
             if failure.retry_after is not None:
                 self._retry_after[receiver] = self._now() + timedelta(seconds=failure.retry_after)
-        elif trouble is not None and not trouble.failure.permanent:
+        elif trouble and (not trouble.failure.permanent or trouble.failure is self._post_failures.get(receiver)):
             log.info("state posted again", receiver=receiver)
             self._note_trouble(receiver, None)
             self._changed.add(receiver)

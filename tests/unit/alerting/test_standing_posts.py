@@ -148,8 +148,21 @@ async def test_a_receiver_that_takes_nothing_that_stands_is_in_trouble_and_left_
         await standing.post_due()
         await until(lambda: len(am.posted) == 2 and not dispatcher._sending)
         assert dispatcher.failing(clock()) == {"am": "am rejects what it is told: gone for good"}
-        dispatcher.use({"am": StatefulReceiver()})
+        clock.pass_by(60)
+        await standing.post_due()
+        await until(lambda: len(am.posted) == 3 and not dispatcher._sending)
         assert dispatcher.failing(clock()) == {}
+
+
+async def test_that_the_state_is_taken_does_not_hide_that_a_message_is_rejected(store, clock):
+    am = StatefulReceiver(no("not like this", permanent=True))
+    await store.commit(Commit(messages=(message("a", "am"),)))
+    async with delivering(store, {"am": am}, clock) as dispatcher:
+        standing, _ = posts(dispatcher, clock, told("i1", "am"))
+        await until(lambda: bool(dispatcher.failing(clock())) and not dispatcher._sending)
+        await standing.post_due()
+        await until(lambda: len(am.posted) == 1 and not dispatcher._sending)
+        assert dispatcher.failing(clock()) == {"am": "am rejects what it is told: not like this"}
 
 
 async def test_what_is_sent_while_the_receiver_is_changed_says_nothing_of_the_new_one(store, clock):

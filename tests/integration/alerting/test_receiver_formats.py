@@ -232,6 +232,14 @@ async def test_a_topic_at_a_url_that_is_none(server: HookServer) -> None:
     assert caught.value.permanent
 
 
+async def test_a_message_that_is_late_says_so(server: HookServer) -> None:
+    late = render(OPENED_MESSAGE, None, minute(31))
+    told = await sent(server, phone(server), late)
+    assert told["message"] == (
+        "Since 2026-11-20 10:00:00 UTC.\nThis message is late: what it says became true at 2026-11-20 10:00:00 UTC."
+    )
+
+
 # --- Slack and Teams ---
 
 

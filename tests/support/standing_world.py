@@ -17,7 +17,7 @@ from checks.soa_fields import SoaFields
 from monitor.polling.local_tcp import is_good
 from monitor.state.alike import look_at, may_be_alike
 from monitor.state.alike_zones import Look
-from monitor.state.columns import STEADY_UP, ZoneColumns
+from monitor.state.columns import STANDS, STEADY_UP, ZoneColumns
 from monitor.state.ports import PollMessage, UnchangedZones
 from tests.support.monitor_state import MINUTE, minute
 from tests.support.observations import QUICK, has, seen
@@ -127,7 +127,7 @@ class StandingCaller:
         standing = columns.standing.get(check.name)
         own = said([one for one in poll.seen if one.query.qtype != "SOA" or one.query.dnssec])
         key = (check.name, number)
-        if standing is not None and standing[number]:
+        if standing is not None and standing[number] == STANDS:  # one that inherits is polled in full at its turn
             if check.name in columns.rrsets:
                 same = key in self.enabled and own == self.last[key]
             else:

@@ -15,11 +15,11 @@ from checks.model import TransferResult
 from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.server import WebServer
-from tests.support.diff_stage import diff_stage
+from tests.support.diff_stage import USUAL, diff_stage
 from tests.support.fakes.zones import FakeZones
 from tests.support.hostile_status import hostile
 from tests.support.require import program
-from tests.support.web_status import SERIAL, TOKEN, Stage, slow, stage, status, troubled
+from tests.support.web_status import SERIAL, SERVERS, TOKEN, Stage, bad, finding, slow, stage, status, troubled, zone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -205,6 +205,16 @@ async def test_two_servers_are_compared_readably_for_all(
     assert looking.complaints == []
 
 
+def differing() -> Status:
+    """The check content has found other records at ns2."""
+    records = f"- {USUAL[0]}; {'; '.join(f'+ {line[:150]}' for line in DIFFERENT)}"
+    text = (
+        f"ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, with other records: 1 record missing, 7 more: {records}"
+    )
+    found = bad(zone("example.com."), finding("content-differs", text, "ns2", SERVERS["ns2"][0], check="content"))
+    return replace(troubled(), zones=FakeZones([found]))
+
+
 async def test_what_was_chosen_to_compare_outlasts_an_update(looking: Looking) -> None:
     seen = await diff_stage()
     async with served(seen) as url, looking.page() as page:
@@ -216,6 +226,13 @@ async def test_what_was_chosen_to_compare_outlasts_an_update(looking: Looking) -
         await page.locator(".headline.level-good").wait_for()
         assert await page.get_by_label("with", exact=True).input_value() == "ns2=192.0.2.2"
         assert await page.get_by_label("leave out what signers make").is_checked()
+        seen.show(differing())
+        await page.reload()
+        await page.get_by_text("Only at ns2").first.wait_for()
+        await page.get_by_text("and 5 more").wait_for()
+        await looking.shoot(page, "content-differs")
+        await fits(page, "content-differs", DESKTOP, *BETWEEN)
+        assert await violations(page) == []
     assert looking.complaints == []
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
+from checks.common.ixfr_answers import NOT_OFFERED, ixfr_query, why_not_offered
 from checks.common.open_transfers import FAILURE, OPEN, PERMISSION, is_given, is_withheld, why_unasked
 from checks.common.response_faults import fault
 from checks.common.serial import newer
@@ -40,7 +41,7 @@ FAILED = FindingType(
     "transfer-failed", Severity.CRITICAL, "A zone transfer that must work breaks off", family=TRANSFERS
 )
 SLOW = FindingType("transfer-slow", Severity.WARNING, "A zone transfer takes longer than it may")
-FINDINGS = (REFUSED, FAILED, SLOW, OPEN)
+FINDINGS = (REFUSED, FAILED, SLOW, NOT_OFFERED, OPEN)
 
 _TOLD = frozenset({TransferResult.TLS, TransferResult.EMPTY, TransferResult.MALFORMED, TransferResult.SERIAL_MOVED})
 """Failures of which the prober says what is wrong, at which record, and which secondaries would refuse it."""
@@ -62,6 +63,7 @@ class Transfer:
     transfer-open     must be refused, and records other than the zone's SOA were given
     transfer-refused  must be allowed, and was denied: REFUSED, NOTAUTH, BADKEY, BADSIG, BADTIME, BADALG
     transfer-failed   must be allowed, was begun or not denied, and did not come to a good end
+    ixfr-not-offered  must answer IXFR (``ixfr``), and refuses it, does not know it, or answers it wrongly
     transfer-slow     came whole to a good end, and took longer than the ``max_duration`` of its rule
     ================  =====================================================================================
     """
@@ -79,7 +81,7 @@ class Transfer:
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen:
-            return _again(seen)
+            return [*_again(seen), *_ixfr_queries(zone, seen)]
         rows = list(matrix(zone))
         whole: dict[Query, bool] = {}
         for server, address, rule in rows:
@@ -100,6 +102,7 @@ class Transfer:
             soa = soas.get((server.name, address))
             axfr = axfrs.get(transfer_query(zone, server, address, rule))
             said.append(_row(zone, server, address, rule, soa, axfr))
+            said += _ixfr(zone, server, address, rule, poll.seen)
         unsure = [one for one in said if isinstance(one, Inconclusive)]
         if len(unsure) == len(said):
             raise CheckInconclusive(unsure[0].reason if unsure else "there are no rules")
@@ -115,6 +118,34 @@ def _again(seen: tuple[Observation, ...]) -> list[Query]:
         for one in seen
         if one.query.qtype == "AXFR" and times[one.query] == 1 and _older(soas.get((one.server, one.address)), one)
     ]
+
+
+def _ixfr_queries(zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
+    """What is new since the serial that the SOA says, where that must be answered; once."""
+    asked = {replace(one.query, since=None) for one in seen}
+    soas = {(one.server, one.address): one.serial for one in seen if one.query.qtype == "SOA"}
+    queries = []
+    for server, address, rule in matrix(zone):
+        serial = soas.get((server.name, address))
+        if rule.ixfr and serial is not None:
+            query = ixfr_query(transfer_query(zone, server, address, rule), serial)
+            queries += [query] if replace(query, since=None) not in asked else []
+    return queries
+
+
+def _ixfr(
+    zone: Zone, server: Server, address: Address, rule: TransferRule, seen: tuple[Observation, ...]
+) -> list[Finding | Inconclusive]:
+    """Nothing where it need not be answered, or could not be asked: the row of the matrix has that."""
+    query = replace(ixfr_query(transfer_query(zone, server, address, rule), 0), since=None)
+    one = next((each for each in seen if replace(each.query, since=None) == query), None)
+    if not rule.ixfr or one is None:
+        return []
+    why, about = why_not_offered(one), f"{subject(rule)}, IXFR"
+    if why is None:
+        return [Inconclusive(server.name, address, about, FAILURE[one.transfer] if one.transfer else why_unasked(one))]
+    text = f"{server.name} ({address}) does not offer IXFR with {_with(rule)}: {why}"
+    return [Finding(NOT_OFFERED.code, text, server.name, address, about)] if why else []
 
 
 def _older(soa: Observation | None, axfr: Observation) -> bool:

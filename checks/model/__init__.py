@@ -14,6 +14,7 @@ from checks.model.canary import CanaryRecord as CanaryRecord
 from checks.model.canary import CanaryUpdate as CanaryUpdate
 from checks.model.content import ZoneContent as ZoneContent
 from checks.model.finding_type import Severity
+from checks.model.ixfr import IxfrAnswer as IxfrAnswer
 from checks.model.outcome import Outcome as Outcome
 from checks.model.outcome import TransferResult as TransferResult
 from checks.model.outcome import UpdateResult as UpdateResult
@@ -140,6 +141,7 @@ class Query:
     (ZONEVERSION, RFC 9660), where the server is not known to give none. Over TLS the port is that of the server's
     settings. ``source`` is the local address from which a transfer is asked for. ``update``: the TXT records of
     ``qname`` are changed (RFC 2136), signed with ``key``; ``until`` says how long the question is asked again.
+    "IXFR" asks for what is new ``since`` that serial (RFC 1995).
     """
 
     zone: str
@@ -160,6 +162,7 @@ class Query:
     source: str | None = None
     update: CanaryUpdate | None = None
     until: AwaitedValue | None = None
+    since: int | None = None
 
 
 class Shape(StrEnum):
@@ -229,6 +232,7 @@ class Observation:
     ede: tuple[str, ...] = ()
     discarded: int = 0
     transfer: TransferResult | None = None
+    ixfr: IxfrAnswer | None = None
     skew: float | None = None
     """Seconds the server's clock is ahead of ours, from a BADTIME error (RFC 8945 section 5.2.3)."""
     records: int = 0

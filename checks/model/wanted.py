@@ -66,7 +66,13 @@ class TransferRule:
     """With `whole`: how long the transfer may take, from the question to its last message, before it is
     `transfer-slow`. What does not end within `deadline` of `[probe.transfer]` is `transfer-failed`."""
 
+    ixfr: bool = False
+    """It must answer IXFR (RFC 1995), too, or it is `ixfr-not-offered`: it is asked for what is new since the serial
+    that it has, which is a SOA record alone. Whether it has the differences between versions is not seen by that."""
+
     def __post_init__(self) -> None:
+        if self.ixfr and self.expect is not Expectation.ALLOWED:
+            raise ValueError('ixfr = true is for transfers that are allowed: expect = "allowed"')
         if self.max_duration is not None and not (self.whole and self.expect is Expectation.ALLOWED):
             raise ValueError('max_duration is for a zone that is pulled to its end: expect = "allowed", whole = true')
 

@@ -59,6 +59,7 @@ def observation_text(seen: Observation) -> str:
     got += [truncate(", ".join(seen.answer.rdata))] if seen.answer and not seen.soa else []
     got += [f"transfer {seen.transfer}"] if seen.transfer else []
     got += [f"{seen.octets} octets and {seen.records} records in {seen.took:.3f} s"] if seen.took is not None else []
+    got += [f"IXFR {seen.ixfr}"] if seen.ixfr else []
     got += [f"NSID {seen.nsid}"] if seen.nsid else []
     got += [f"EXPIRE {seen.expire}"] if seen.expire is not None else []
     got += [f"EDE {text}" for text in seen.ede]

@@ -149,9 +149,9 @@ def _answered(query: Query) -> Observation:
         rcode="NOERROR",
         authoritative=True,
         shape=Shape.RECORDS,
-        soa=_SOA if query.qtype in ("SOA", "AXFR") else None,
+        soa=_SOA if query.qtype in ("SOA", "AXFR", "IXFR") else None,
         answer=RrSet(query.qname, query.qtype, 0, ()),
-        transfer=TransferResult.ALLOWED if query.qtype == "AXFR" else None,
+        transfer=TransferResult.ALLOWED if query.qtype in ("AXFR", "IXFR") else None,
     )
 
 

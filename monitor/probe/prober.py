@@ -13,7 +13,7 @@ from monitor.probe.client.client import QUERIES_PER_TURN, DnsClient
 from monitor.probe.client.rates import Rates
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.sockets import Unasked
-from monitor.probe.message.request import AXFR, Question, question
+from monitor.probe.message.request import AXFR, IXFR, Question, question
 from monitor.probe.settings import Probe, TlsSettings
 from monitor.probe.stats import ProbeStats
 from monitor.probe.types import TsigKey
@@ -102,7 +102,7 @@ class ServiceProber:
             asked = question(query)
         except (ValueError, Unasked):
             return None
-        return asked if asked.type != AXFR else None
+        return asked if asked.type not in (AXFR, IXFR) else None
 
     def _template(self, qtype: str, *, identify: bool, dnssec: bool) -> QueryTemplate:
         key = (qtype, identify, dnssec)

@@ -140,7 +140,7 @@ def unknown(asking: DeadlineProber, look: Iterable[ZonePoll], deadline: Deadline
     open_: dict[tuple[str, Address, str], bool] = {}
     for query in asking.cut:
         if _thing(query) not in known:
-            what = TRANSFER if query.qtype == "AXFR" else query.transport.upper()
+            what = TRANSFER if query.qtype in ("AXFR", "IXFR") else query.transport.upper()
             thing = (query.server, query.address, what)
             open_[thing] = open_.get(thing, False) or query not in asking.unasked
     order = sorted(open_.items(), key=lambda one: (not one[1], _ORDER.index(one[0][2]), one[0][0], str(one[0][1])))

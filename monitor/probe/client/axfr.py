@@ -6,7 +6,18 @@ from datetime import datetime
 from types import MappingProxyType
 
 from checks.common.text import plural
-from checks.model import Observation, Outcome, Query, Shape, Soa, Tls, TransferResult, Transport, ZoneContent
+from checks.model import (
+    IxfrAnswer,
+    Observation,
+    Outcome,
+    Query,
+    Shape,
+    Soa,
+    Tls,
+    TransferResult,
+    Transport,
+    ZoneContent,
+)
 from monitor.clock import monotonic
 from monitor.probe.client.checkzone import CheckZone, Refusal
 from monitor.probe.client.tcp import Broken, Stream
@@ -68,6 +79,7 @@ class Ended:
     """Seconds from the question to the last message; None unless it came whole."""
     evidence: bytes = b""
     content: ZoneContent | None = None
+    ixfr: IxfrAnswer | None = None
     tls: Tls | None = None
 
     def observation(self, query: Query, at: datetime) -> Observation:
@@ -80,7 +92,7 @@ class Ended:
             ede=answer.options.ede if answer is not None else (), transfer=self.transfer, skew=self.skew,
             records=self.records, given=self.given, octets=self.octets, messages=self.messages, took=self.took,
             discarded=int(bool(self.evidence)), detail=bounded(self.detail), evidence=evidence(self.evidence),
-            content=self.content, tls=self.tls,
+            content=self.content, ixfr=self.ixfr, tls=self.tls,
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from monitor.clock import Now
 from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.bulk.udp_exchange import UdpExchange
 from monitor.probe.client.axfr import Ended, Transfer
+from monitor.probe.client.ixfr import IncrementalTransfer
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response, failed
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import Sockets, Unasked
@@ -21,8 +22,9 @@ from monitor.probe.client.tls import TlsContexts, TlsStream
 from monitor.probe.client.tls_pool import TlsPool
 from monitor.probe.client.update import Updates
 from monitor.probe.client.zonemd import with_digests
+from monitor.probe.message.ixfr import from_serial
 from monitor.probe.message.record_sorter import RecordSorter
-from monitor.probe.message.request import AXFR, ZONEVERSION, Question, make_request, question
+from monitor.probe.message.request import AXFR, IXFR, ZONEVERSION, Question, make_request, question
 from monitor.probe.message.response import NO_EDNS
 from monitor.probe.message.text import bounded
 from monitor.probe.message.tsig import Signer
@@ -85,7 +87,7 @@ class Exchange:
             turn = self._digesting.setdefault(query.server, asyncio.Lock())
             async with turn, self._digests:
                 return await self._transfer(attempt, asked, signer)
-        if asked.type == AXFR:
+        if asked.type in (AXFR, IXFR):
             return await self._transfer(attempt, asked, signer)
         if query.update is not None:
             return await self._updates.observe(attempt, signer)
@@ -252,9 +254,15 @@ class Exchange:
             tls = stream.tls if isinstance(stream, TlsStream) else None
             try:
                 one = make_request(asked, edns=False)
+                since = attempt.query.since or 0
+                one = from_serial(one, since) if asked.type == IXFR else one
                 one = signer.sign(one) if signer is not None else one
                 verifier = signer.verifier(one) if signer is not None else None
-                transfer = Transfer(stream, one, verifier, self._settings.transfer)
+                limits = self._settings.transfer
+                if asked.type == IXFR:
+                    ixfr = IncrementalTransfer(stream, one, verifier, limits, since)
+                    return replace(await ixfr.answer(patience), tls=tls)
+                transfer = Transfer(stream, one, verifier, limits)
                 if attempt.query.content is not None:
                     ended = await transfer.content(patience, self._digest(attempt.query, asked, sorter))
                 elif attempt.query.whole:

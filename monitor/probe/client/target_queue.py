@@ -129,7 +129,7 @@ class Channel(Enum):
 
 
 def channel_of(query: Query) -> Channel:
-    if query.qtype == "AXFR":
+    if query.qtype in ("AXFR", "IXFR"):
         return Channel.TLS_TRANSFER if query.transport is Transport.TLS else Channel.TRANSFER
     return _CHANNELS[query.transport]
 

@@ -28,6 +28,7 @@ NSID = 3
 EXPIRE = 9
 ZONEVERSION = 19
 AXFR = int(dns.rdatatype.AXFR)
+IXFR = int(dns.rdatatype.IXFR)
 SOA = int(dns.rdatatype.SOA)
 IN = int(dns.rdataclass.IN)
 

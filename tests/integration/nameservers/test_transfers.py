@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from checks.model import Expectation, Health, Outcome, Query, TransferResult, TransferRule, Transport
+from checks.model import Expectation, Health, IxfrAnswer, Outcome, Query, TransferResult, TransferRule, Transport
 from monitor.clock import monotonic, now
 from monitor.probe.client.client import DnsClient
 from monitor.probe.settings import Probe, TransferLimits
@@ -95,6 +95,17 @@ async def test_the_matrix_is_judged(world: World, probe: Prober) -> None:
     assert {finding.address for finding in result.findings if finding.code == "transfer-refused"} >= {
         address for server in world.servers for address in server.setup.addresses
     }
+
+
+async def test_all_answer_ixfr_from_the_serial_they_have_with_their_soa(world: World, probe: Prober) -> None:
+    """And the monitor does not take that for more than it is."""
+    rule = TransferRule("*", Expectation.ALLOWED, XFR.name, ixfr=True)
+    watch = Watch(probe, world.zone(BIG, transfers=(rule,)))
+    result = await watch.look("transfer")
+    assert (result.health, result.unsure) == (Health.GOOD, ()), result
+    answers = [one.ixfr for one in watch.seen if one.query.qtype == "IXFR"]
+    assert len(answers) == sum(len(server.setup.addresses) for server in world.servers)
+    assert set(answers) == {IxfrAnswer.UP_TO_DATE}
 
 
 async def test_a_transfer_pulled_whole_is_good(world: World, probe: Prober) -> None:

@@ -143,6 +143,7 @@ def test_only_a_transfer_that_was_to_be_read_whole_and_was_is_measured() -> None
     (one,) = run_check(Transfer(), where, read, ZoneState(where.name)).transfers
     assert (one.seconds, one.octets, one.messages, one.records, one.serial, one.key) == (12.0, 3000, 1, 5, 10, "xfr")
     assert (one.rate, replace(one, seconds=0.0).rate) == (250.0, None)
+    assert one.way == replace(one, seconds=3.0, serial=11).way != replace(one, key=None).way
     assert not run_check(Transfer(), where, poll, ZoneState(where.name)).transfers
     for lacking in ({"took": None}, {"soa": None}):
         cut = replace(read, seen=(read.seen[0], replace(read.seen[1], **lacking)))  # type: ignore[arg-type]

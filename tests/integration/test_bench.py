@@ -18,6 +18,10 @@ ROWS = (
 )  # fmt: skip
 
 
+MEASURED_ONCE = pytest.mark.xdist_group("bench")
+"""For those who read what one run of the benchmark has printed: else each worker has a run of its own."""
+
+
 @pytest.fixture(scope="module")
 def printed() -> str:
     program("nsd", package="nsd")
@@ -29,6 +33,7 @@ def printed() -> str:
     return done.stdout
 
 
+@MEASURED_ONCE
 def test_it_has_a_row_for_each_part_of_soawatch(printed: str) -> None:
     for row in ROWS:
         assert f"| {row} |" in printed
@@ -57,6 +62,7 @@ def test_what_a_whole_zone_costs_is_measured() -> None:
     assert [row.rstrip(" |").rpartition(" ")[2] for row in rows] == ["2,000", "2,000"]
 
 
+@MEASURED_ONCE
 def test_it_finds_the_drift_and_invents_none(printed: str) -> None:
     cells = next(line for line in printed.splitlines() if line.startswith("| soawatch: 1 % is behind |")).split("|")
     assert cells[8].strip() == "2 of 2, 0 false"

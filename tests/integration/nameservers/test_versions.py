@@ -7,7 +7,7 @@ from datetime import timedelta
 from checks.common.serial_styles import date_of
 from checks.model import Family, Health, Outcome, Query, Transport, WantedRecord
 from checks.zone_state.update import behind_since, lag
-from monitor.clock import monotonic, now
+from monitor.clock import now
 from monitor.probe.types import Prober
 from tests.integration.nameservers.world import (
     AHEAD,
@@ -271,17 +271,13 @@ async def test_a_zone_that_changes_all_the_time_gives_no_cause_for_alarm(world: 
     """Changes come faster than secondaries take them, and we look all the while: late by seconds, never wrong."""
     wanted = (WantedRecord(f"www.{BUSY}", "A"), WantedRecord(f"last.{BUSY}", "TXT"))
     watch = Watch(probe, world.zone(BUSY, records=wanted))
-    deadline = monotonic() + 3
-    looks = 0
-    while monotonic() < deadline:
+    for _ in range(8):
         content = world.primary.content(BUSY).next()
         records = [record for record in content.records if not record.startswith("last ")]
         world.primary.put(replace(content, records=(*records, f"last TXT {content.serial}")))
         for check in ("soa-serial", "records", "soa-fields", "ns-set", "reachable"):
             result = await watch.look(check)
             assert result.findings == (), check
-            looks += 1
-    assert looks > 20
     last = world.primary.content(BUSY).serial
     for secondary in world.secondaries:
         secondary.catch_up(BUSY, last)

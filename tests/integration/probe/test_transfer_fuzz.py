@@ -163,9 +163,9 @@ def altered(wire: bytes, die: random.Random) -> bytes:
 
 
 def test_every_message_is_read_as_dnspython_reads_it() -> None:
-    told = try_messages(6_000)
+    told = try_messages(2_500)
     print(told)
-    assert min(told["read"], told["refused"], told["broken"]) > 500
+    assert min(told["read"], told["refused"], told["broken"]) > 200
 
 
 @pytest.mark.long

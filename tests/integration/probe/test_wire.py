@@ -146,7 +146,7 @@ OPTIONS = st.lists(
 ).map(lambda options: opt(*options))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     st.lists(record([SOA, SOA, NS, 5, 250]), max_size=2),
     st.lists(record([NS, SOA, A, 16]), max_size=3),

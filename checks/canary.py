@@ -8,7 +8,7 @@ from typing import ClassVar
 from checks.base import StandingQuestion, Statement
 from checks.common.canary_values import arrived, values_of
 from checks.common.rrset_compare import content_of
-from checks.common.text import format_duration
+from checks.common.text import format_duration, server_at
 from checks.common.update_texts import why_not_done
 from checks.model import (
     Address,
@@ -96,7 +96,7 @@ class Canary:
         if update.outcome is Outcome.UNASKED:
             raise CheckInconclusive(update.detail or "the monitor could not send the update")
         if update.update is not UpdateResult.DONE:
-            text = f"{update.server} ({update.address}) does not take the update of {_owner(zone, canary)}"
+            text = f"{server_at(update.server, update.address)} does not take the update of {_owner(zone, canary)}"
             yield Finding(UPDATE_FAILED.code, f"{text}: {why_not_done(update)}", update.server, update.address)
             return
         yield from _addresses(zone, canary, poll, update)
@@ -162,7 +162,9 @@ def _not_changed(zone: Zone, canary: CanaryRecord, seen: Iterable[Observation]) 
     if not foreign:
         raise CheckInconclusive("no address answers")
     there = foreign[0]
-    text = f"{_owner(zone, canary)} has TXT records at {there.server} ({there.address}) that no canary has written"
+    text = (
+        f"{_owner(zone, canary)} has TXT records at {server_at(there.server, there.address)} that no canary has written"
+    )
     return Finding(UPDATE_FAILED.code, f"{text}: nothing was changed", there.server, there.address)
 
 
@@ -187,7 +189,9 @@ def _addresses(zone: Zone, canary: CanaryRecord, poll: ZonePoll, update: Observa
             yield Inconclusive(seen.server, seen.address, reason=why)
             continue
         has = content.instead or ("no such record" if not there else _older(there[0], seen.at))
-        text = f"{seen.server} ({seen.address}) does not answer with what was written {_ago(value, seen.at)} ago"
+        text = (
+            f"{server_at(seen.server, seen.address)} does not answer with what was written {_ago(value, seen.at)} ago"
+        )
         yield Finding(LATE.code, f"{text} to {_owner(zone, canary)}: it has {has}", seen.server, seen.address)
 
 

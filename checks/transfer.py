@@ -144,7 +144,7 @@ def _ixfr(
     why, about = why_not_offered(one), f"{subject(rule)}, IXFR"
     if why is None:
         return [Inconclusive(server.name, address, about, FAILURE[one.transfer] if one.transfer else why_unasked(one))]
-    text = f"{server.name} ({address}) does not offer IXFR with {_with(rule)}: {why}"
+    text = f"{server_at(server.name, address)} does not offer IXFR with {_with(rule)}: {why}"
     return [Finding(NOT_OFFERED.code, text, server.name, address, about)] if why else []
 
 
@@ -206,7 +206,7 @@ def _slow(server: Server, address: Address, rule: TransferRule, axfr: Observatio
         return None
     size = f"{plural(axfr.octets, 'octet')} with {plural(axfr.records, 'record')} in {plural(axfr.messages, 'message')}"
     text = (
-        f"{server.name} ({address}) took {axfr.took:.1f} s to give the zone with {_with(rule)}: {size}; "
+        f"{server_at(server.name, address)} took {axfr.took:.1f} s to give the zone with {_with(rule)}: {size}; "
         f"{rule.max_duration.total_seconds():g} s are allowed"
     )
     return Finding(SLOW.code, text, server.name, address, subject(rule))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from checks.common.serial import newer
+from checks.common.text import server_at
 from checks.model import Address, Server
 from monitor.config.model import Catalog, ZoneEntry
 from monitor.config.zone_sources import SourceTrouble
@@ -78,14 +79,13 @@ class CatalogSource:
                     serial = None if known.anew else known.looked_at
                     version = await self.client.read(self.catalog.zone, address, self.catalog.key, serial)
                 except CatalogUnread as error:
-                    reasons.append(f"{server} ({address}): {error}")
+                    reasons.append(f"{server_at(server, address)}: {error}")
                     continue
                 except BrokenCatalog as error:
-                    raise BrokenCatalog(f"at {server} ({address}): {error}", error.serial) from None
+                    raise BrokenCatalog(f"at {server_at(server, address)}: {error}", error.serial) from None
                 if known.serial is not None and newer(known.serial, version.soa.serial) and not known.rewound:
-                    reasons.append(
-                        f"{server} ({address}): has serial {version.soa.serial}, and {known.serial} was read before"
-                    )
+                    was = f"has serial {version.soa.serial}, and {known.serial} was read before"
+                    reasons.append(f"{server_at(server, address)}: {was}")
                     continue
                 return version
         raise CatalogUnread("; ".join(reasons))

@@ -11,7 +11,7 @@ from checks.common.text import enumerated
 from monitor.clock import Now, monotonic
 from monitor.config.model import Config, ZoneEntry
 from monitor.config.zone_sources import SourceTrouble, with_zones
-from monitor.service.followed_source import FollowedSource, SourceState, SourceUnread
+from monitor.service.followed_source import FollowedSource, Reading, SourceState, SourceUnread
 from monitor.state.source_status import SourceStatus
 
 log = structlog.get_logger(__name__)
@@ -159,10 +159,17 @@ class Follower:
         state.begun = monotonic()
         state.due = state.begun + source.refresh.total_seconds()
         announced_by, state.announced_by = state.announced_by, ""
+        read: Reading | SourceUnread
         try:
-            state.take(source, await source.read(state, announced_by), at)
+            read = await source.read(state, announced_by)
         except SourceUnread as error:
-            state.refuse(error)
+            read = error
+        if self._followed.get(name) is not followed:  # a reload came meanwhile, by which it is read anew
+            return False
+        if isinstance(read, SourceUnread):
+            state.refuse(read)
+        else:
+            state.take(source, read, at)
         state.forget_removed(at - source.watch_removed.total_seconds())
         followed.status = followed.status.after_look(now, len(state.zones), state.trouble, state.serial)
         if state.trouble is not None and state.trouble != trouble:

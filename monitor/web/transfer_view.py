@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from checks.common.text import format_duration, plural
+from checks.common.text import format_duration, plural, server_at
 from checks.model import Transport, ZoneTransfer
 from monitor.state.status import AddressStatus
 
@@ -64,4 +64,4 @@ def transfer_lines(addresses: Iterable[AddressStatus], now: datetime) -> Iterato
         rate = f" ({row.rate})" if row.rate else ""
         ago = f", {format_duration(now - row.at)} ago" if (now - row.at).total_seconds() >= 1 else ""
         size = f"{row.size}, {plural(row.records, 'record')}"
-        yield f"transfer: {row.server} ({row.address}){how}: {size} in {row.seconds:.2f} s{rate}{ago}"
+        yield f"transfer: {server_at(row.server, row.address)}{how}: {size} in {row.seconds:.2f} s{rate}{ago}"

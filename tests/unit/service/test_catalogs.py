@@ -274,6 +274,31 @@ async def test_one_that_a_reload_takes_out_when_it_is_due_does_not_end_the_follo
     await task
 
 
+async def test_what_is_read_as_was_said_before_a_reload_is_not_taken(desk: Desk) -> None:
+    asked, reloaded = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def read(self, *_: object) -> CatalogVersion:
+            asked.set()
+            await reloaded.wait()
+            return version(1, "old.")
+
+    heard: list[set[str]] = []
+
+    async def changed() -> None:
+        heard.append(set(desk.watched))
+
+    desk.gives[NS1] = version(1, "a.")
+    desk.follower.use((CatalogSource(CATALOG, Slow(), lambda: SERVERS),))
+    async with following(desk, changed), asyncio.timeout(20):
+        await asked.wait()
+        desk.use()
+        reloaded.set()
+        while not heard:
+            await asyncio.sleep(0)
+    assert heard == [{"own.example.", "a."}]
+
+
 async def test_whoever_announces_it_is_asked_first_at_once_and_no_more_than_twice_a_second(desk: Desk) -> None:
     desk.config = replace(desk.config, catalogs=(replace(CATALOG, refresh=timedelta(days=1)),))
     desk.use()

@@ -75,8 +75,10 @@ class Both:
         others = self._polls(at)
         told = [self._message(check, poll) for check, poll in others]
         process_batch(self.quick, quick, told, self.rules)
-        process_batch(self.quick, quick, self._refused(quick, told, others), self.rules)
-        process_batch(self.whole, whole, [poll for _, poll in others], self.rules)
+        later = self._refused(quick, told, others)
+        process_batch(self.quick, quick, later, self.rules)
+        first = [poll for _, poll in others if not any(poll is one for one in later)]
+        process_batch(self.whole, whole, [*first, *later], self.rules)
         one, other = finish(self.quick, quick, self.rules, at), finish(self.whole, whole, self.rules, at)
         self._callers_move(quick)
         assert in_order(one) == in_order(other)

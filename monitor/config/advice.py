@@ -30,6 +30,7 @@ def advise(problems: Problems, config: Config, places: Mapping[str, KeyPath]) ->
     _switched_off(problems, config, places)
     _deaf(problems, config)
     _budgets(problems, config, places)
+    _between_groups(problems, config, places)
     _routes(problems, config)
     _load(problems, config)
     if len(places) > MANY_ZONES:
@@ -105,6 +106,21 @@ def _budgets(problems: Problems, config: Config, places: Mapping[str, KeyPath]) 
             problems.warn((*places[name], "max_lag"), text)
         else:
             problems.warn(("lists",), f"the max_lag of {name} and those like it, {text}")
+
+
+def _between_groups(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
+    """What may differ between serial groups, where there is but one; of those beside an NS set it is not known."""
+    kinds = {
+        kind
+        for kind, zone in enumerate(config.zones.templates)
+        if zone.ignored_between_groups and zone.servers and zone.signer is None
+        and len({config.servers[name].group for name in zone.servers}) < 2
+    }  # fmt: skip
+    for name in _one_of_each(config.zones, kinds, places):
+        text, hint = "is of no use: all servers of {} share one serial", "give each provider's servers their own group"
+        where = (*places[name], "ignore_between_groups") if name in places else ("lists",)
+        said = "" if name in places else "ignore_between_groups "
+        problems.warn(where, said + text.format(name if name in places else f"{name} and those like it"), hint)
 
 
 def _one_of_each(zones: ZoneTable[ZoneEntry], kinds: Collection[int], places: Mapping[str, KeyPath]) -> Iterator[str]:

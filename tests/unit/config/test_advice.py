@@ -76,6 +76,15 @@ def test_a_hidden_feeder_and_servers_beside_an_ns_set_are_not_unused() -> None:
     assert read(f'{TWO}[[zones]]\nname = "a.example"\n[servers.ns3]\naddresses = "192.0.2.3"\n').warnings == ()
 
 
+def test_what_may_differ_between_groups_is_of_no_use_where_all_servers_are_of_one() -> None:
+    zone = '[[zones]]\nname = "a.example"\nservers = ["ns1", "ns3"]\nignore_between_groups = "@ NS"\n'
+    third = '[servers.ns3]\naddresses = "192.0.2.3"\n'
+    text = "zones[1].ignore_between_groups: is of no use: all servers of a.example. share one serial"
+    hint = "give each provider's servers their own group"
+    assert [warning.split(": ", 1)[1] for warning in read(f"{TWO}{zone}{third}").warnings] == [f"{text} ({hint})"]
+    assert read(f'{TWO}{zone}{third}group = "other"\n').warnings == ()
+
+
 def test_what_is_said_of_notify_is_of_no_use_where_nobody_listens() -> None:
     said = 'notify_from = "198.51.100.0/24"\nnotify_key = "k"\nexpect_notify = true\n'
     key = '[keys.k]\nsecret_env = "K"\n'

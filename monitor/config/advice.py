@@ -117,7 +117,7 @@ def _between_groups(problems: Problems, config: Config, places: Mapping[str, Key
         and len({config.servers[name].group for name in zone.servers}) < 2
     }  # fmt: skip
     for name in _one_of_each(config.zones, kinds, places):
-        text, hint = "is of no use: all servers of {} share one serial", "give each provider's servers their own group"
+        text, hint = "is of no use: all servers of {} are of one group", "give each provider's servers their own group"
         where = (*places[name], "ignore_between_groups") if name in places else ("lists",)
         said = "" if name in places else "ignore_between_groups "
         problems.warn(where, said + text.format(name if name in places else f"{name} and those like it"), hint)

@@ -79,7 +79,7 @@ def test_a_hidden_feeder_and_servers_beside_an_ns_set_are_not_unused() -> None:
 def test_what_may_differ_between_groups_is_of_no_use_where_all_servers_are_of_one() -> None:
     zone = '[[zones]]\nname = "a.example"\nservers = ["ns1", "ns3"]\nignore_between_groups = "@ NS"\n'
     third = '[servers.ns3]\naddresses = "192.0.2.3"\n'
-    text = "zones[1].ignore_between_groups: is of no use: all servers of a.example. share one serial"
+    text = "zones[1].ignore_between_groups: is of no use: all servers of a.example. are of one group"
     hint = "give each provider's servers their own group"
     assert [warning.split(": ", 1)[1] for warning in read(f"{TWO}{zone}{third}").warnings] == [f"{text} ({hint})"]
     assert read(f'{TWO}{zone}{third}group = "other"\n').warnings == ()

@@ -402,6 +402,19 @@ class Stage:
 
 
 TOKEN = "correct-horse-battery"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+WHO_MAY_ASK: list[tuple[bool, bool, dict[str, str], int]] = [
+    (False, False, {}, 200),
+    (False, True, {}, 403),
+    (False, True, BEARER, 403),
+    (True, False, {}, 401),
+    (True, True, {}, 401),
+    (True, True, {"Authorization": "Bearer wrong"}, 401),
+    (True, True, BEARER, 200),
+    (True, False, BEARER, 200),
+]
+"""Whether there is a token, whether the page is public, the headers of one who has nameservers asked, the status."""
 
 
 async def stage(status: Status, *, token: bool = False, public: bool = False) -> Stage:

@@ -9,7 +9,7 @@ import pytest
 from alerting.model import Secret
 from monitor.web.app import Settings
 from tests.support.web_client import client
-from tests.support.web_status import HIDDEN, NOW, TOKEN, ago, stage, status, troubled
+from tests.support.web_status import BEARER, HIDDEN, NOW, TOKEN, ago, stage, status, troubled
 
 CLOSED = (
     "/",
@@ -22,7 +22,6 @@ CLOSED = (
     "/codes",
     "/nothing",
 )
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 # token, public, what is sent → what is seen
 MATRIX = [

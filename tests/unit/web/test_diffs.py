@@ -14,10 +14,9 @@ from monitor.web.auth import MAX_BODY_SIZE
 from monitor.web.diffs import MAX_DIFFS
 from tests.support.diff_stage import USUAL, ZONE, Given, Transferring, diff_stage, watched
 from tests.support.web_client import client
-from tests.support.web_status import HIDDEN, HIDDEN_ADDRESS, SERIAL, SERVERS, TOKEN
+from tests.support.web_status import HIDDEN, HIDDEN_ADDRESS, SERIAL, SERVERS, WHO_MAY_ASK
 
 PATH = "/api/v1/zones/example.com/diff"
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
 TWO = {"before": "ns1", "after": "ns2"}
 OTHER = ("www.example.com. 300 IN A 192.0.2.81", *USUAL[1:], 'new.example.com. 300 IN TXT "<b>\\027[31m"')
 
@@ -160,16 +159,7 @@ async def test_a_server_without_a_known_address() -> None:
 
 @pytest.mark.parametrize(
     ("token", "public", "headers", "status"),
-    [
-        (False, False, {}, 200),
-        (False, True, {}, 403),
-        (False, True, BEARER, 403),
-        (True, False, {}, 401),
-        (True, True, {}, 401),
-        (True, True, {"Authorization": "Bearer wrong"}, 401),
-        (True, True, BEARER, 200),
-        (True, False, BEARER, 200),
-    ],
+    WHO_MAY_ASK,
 )
 async def test_only_who_sees_everything_may_compare(
     token: bool, public: bool, headers: dict[str, str], status: int

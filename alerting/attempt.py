@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from alerting.model import DeliveryError
+from alerting.notification import DeliveryError
 from alerting.retry_policy import Failure
 from checks.common.text import one_line
 

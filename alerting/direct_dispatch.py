@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 
-from alerting.model import OutboxMessage
+from alerting.notification import OutboxMessage
 from alerting.outbox import UnwrittenOutbox
 
 Send = Callable[[OutboxMessage], Awaitable[bool]]

@@ -13,7 +13,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from alerting.attempt import attempt, printable, where
-from alerting.model import DeliveryError, IncidentEvent, Notification, OutboxMessage
+from alerting.incident import IncidentEvent
+from alerting.notification import DeliveryError, Notification, OutboxMessage
 from alerting.notifier import Notifier, StateNotifier
 from alerting.outbox import DeliveryResult, Lease, Outbox, OutboxError, ReceiverStatus
 from alerting.receiver_identity import Successors, follow

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from alerting.incident import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding
 from alerting.incident_lines import gravity
-from alerting.model import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding
 from alerting.unicode_names import to_unicode
 from checks.common.text import enumerated, one_line
 from checks.model.finding_type import Severity

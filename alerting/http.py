@@ -13,7 +13,8 @@ import httpx
 from standardwebhooks import Webhook
 
 from alerting.blocked_addresses import IpAddress, blocked_reason
-from alerting.model import DeliveryError, Secret
+from alerting.model import Secret
+from alerting.notification import DeliveryError
 from alerting.tls_trust import Trust
 from alerting.urls import BadUrl, parsed
 

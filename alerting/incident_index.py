@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from heapq import heappop, heappush
 
+from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_members import IncidentMembers, is_undecided
-from alerting.model import RESOLVED, Alert, AlertKey, Cause, Incident, Phase
+from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import OUT_OF_SERVICE, Causes, DependencyGraph
 from alerting.unserved import Unserved, unserved
 from checks.model.finding_type import Severity

@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from alerting.incident import IncidentFinding
 from alerting.line_tally import LineTally
-from alerting.model import Alert, AlertKey, IncidentFinding, Phase
+from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import HIDES_CONTENT, OF_CONTENT
 from checks.model import Address
 from checks.model.finding_type import Severity

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from alerting.finding_types import FINDING_TYPES
+from alerting.incident import IncidentFinding
 from alerting.incident_lines import LineKey, current, line_key
 from alerting.line_tally import LineTally
-from alerting.model import Alert, AlertKey, IncidentFinding, Phase
+from alerting.model import Alert, AlertKey, Phase
 from alerting.name_counts import NameCounts
 from checks.model import Address
 from checks.model.finding_type import Severity

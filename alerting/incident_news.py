@@ -5,17 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from alerting.incident import RESOLVED, Incident, IncidentChange, IncidentEvent, NotifiedState
 from alerting.incident_members import CONSEQUENCES, IncidentMembers
-from alerting.model import (
-    RESOLVED,
-    Incident,
-    IncidentChange,
-    IncidentEvent,
-    NotifiedState,
-    OutboxMessage,
-    Policy,
-    Route,
-)
+from alerting.model import Policy, Route
+from alerting.notification import OutboxMessage
 from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 from checks.model.finding_type import Severity

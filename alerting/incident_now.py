@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from alerting.incident import Incident
 from alerting.incident_lines import lines_of
 from alerting.incident_members import IncidentMembers
-from alerting.model import Alert, AlertKey, Incident, Phase
+from alerting.model import Alert, AlertKey, Phase
 from alerting.name_counts import NameCounts
 from checks.model.finding_type import Severity
 

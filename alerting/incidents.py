@@ -8,11 +8,13 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import TypeVar, cast
 
+from alerting.incident import OPEN, RESOLVED, Cause, Incident
 from alerting.incident_index import IncidentIndex
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Firing, Rules, announce, announce_end
 from alerting.incident_now import Ended, as_of_now
-from alerting.model import OPEN, RESOLVED, Alert, AlertKey, Cause, Incident, OutboxMessage, Phase, Reason, Transition
+from alerting.model import Alert, AlertKey, Phase, Reason, Transition
+from alerting.notification import OutboxMessage
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
 from checks.model.finding_type import SERVICE, Severity
 

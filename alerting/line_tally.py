@@ -4,7 +4,8 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping
 from datetime import datetime
 
-from alerting.model import Alert, AlertKey, IncidentFinding, Phase
+from alerting.incident import IncidentFinding
+from alerting.model import Alert, AlertKey, Phase
 from alerting.name_counts import NameCounts
 from checks.model.finding_type import Severity
 

@@ -1,6 +1,5 @@
-"""An alert, an incident, and what is told of them: values, and the names they are kept under."""
+"""An alert, the rules it is told by, and the names they are kept under: values."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,9 +9,6 @@ from checks.model.finding_type import Severity
 
 NOT_CHECKED = "not-checked"
 """The code of the alert that something could not be checked for a while."""
-
-OPEN, RESOLVED = "open", "resolved"
-"""The phases of an incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,140 +127,6 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """What an incident is about. ``kind``: "zone", "server", "vantage", "receiver"; text form "server ns2"."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentFinding:
-    """Findings of one incident that differ in nothing but their zone and subject, as the incident tells of them.
-
-    ``zone`` is the first of ``zones`` zones, ``sample`` are the first few; ``count`` counts findings. ``text`` and
-    ``subject`` are those of one of them. ``since`` is the first bad look at any of them; ``ended_at`` the first good
-    look at the last of them, once none is bad any more. A text that only ticks ("22 min behind") makes no other line.
-    """
-
-    code: str
-    severity: Severity
-    zone: str
-    server: str | None
-    address: str | None
-    text: str = field(compare=False)
-    since: datetime
-    ended_at: datetime | None = None
-    subject: str = ""
-    count: int = 1
-    zones: int = 1
-    sample: tuple[str, ...] = ()
-    most: tuple[int, ...] = (1, 1)
-    """The most findings, and zones, that it ever was about: what it says once none of them is bad any more …"""
-    most_sample: tuple[str, ...] = ()
-    """… and the first few of those zones."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotifiedState:
-    """What receivers know of an incident: how it was when they were last told of it."""
-
-    at: datetime
-    severity: Severity
-    zones: tuple[str, ...] = ()
-    servers: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
-    unserved: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentChange:
-    """What was told of an incident, against what had been told before. Names are the first few, in order."""
-
-    severity: Severity | None = None
-    """What it was before, where it is another now."""
-    zones: int = 0
-    """Zones told as bad before."""
-    more_zones: int = 0
-    named_zones: tuple[str, ...] = ()
-    back: int = 0
-    """Zones that were told as bad and are not any more."""
-    left: int = 0
-    """Zones that were told as bad and are no longer monitored."""
-    servers: tuple[str, ...] = ()
-    servers_back: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
-    unserved: int = 0
-    """Zones that no server answers for any more, and that were not told as such before."""
-    served_again: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """Alerts with one cause. ``phase`` is "open" or "resolved".
-
-    ``severity``, ``zones``, ``servers``, ``codes``, ``findings`` and ``unserved`` are what is bad *now*: alerts that
-    fire or recover, and those of the same cause that are still in their grace. What was bad and is not any more is
-    in the ``past_`` fields, and in lines that ended. ``findings`` counts all that stand, ``recovering`` those of them
-    that were good at the last look.
-
-    ``began_at`` is the first bad look, ``ended_at`` the first good one at what was bad last; ``opened_at`` and
-    ``resolved_at`` say when the alerts fired and were over. ``notified`` is what ``receivers`` know; they heard that it
-    opened, and will hear the rest. ``updates`` counts what they heard in quick succession, ``announcements`` all. At
-    ``due_at`` there may be something to tell even if nothing changes until then.
-    """
-
-    id: str
-    cause: Cause
-    severity: Severity
-    phase: str
-    zones: tuple[str, ...]
-    servers: tuple[str, ...]
-    opened_at: datetime
-    began_at: datetime
-    ended_at: datetime | None = None
-    resolved_at: datetime | None = None
-    lines: tuple[IncidentFinding, ...] = ()
-    findings: int = 0
-    recovering: int = 0
-    codes: tuple[str, ...] = ()
-    unserved: tuple[str, ...] = ()
-    """Zones for which no server is left that answers, where what came last to make it so is in this incident."""
-    past_zones: tuple[str, ...] = ()
-    past_servers: tuple[str, ...] = ()
-    past_codes: tuple[str, ...] = ()
-    left_zones: tuple[str, ...] = ()
-    """Zones that are no longer monitored: whether they are well nobody knows."""
-    worst: Severity = Severity.INFO
-    """How severe it ever was."""
-    notified: NotifiedState | None = None
-    change: IncidentChange | None = None
-    """What the latest news was."""
-    eased_at: datetime | None = None
-    """When a part of it was last over."""
-    updates: int = 0
-    due_at: datetime | None = None
-    receivers: tuple[str, ...] = ()
-    announcements: int = 0
-    goes_on: bool = False
-    """As told to one receiver: what concerned it is over, and the rest is not."""
-
-
-class IncidentEvent(StrEnum):
-    """Why a receiver hears of an incident; the ``type`` of the webhook."""
-
-    OPENED = "incident.opened"
-    REMINDED = "incident.reminded"
-    WORSENED = "incident.worsened"
-    IMPROVED = "incident.improved"
-    RESOLVED = "incident.resolved"
-    TEST = "incident.test"
-
-
-@dataclass(frozen=True, slots=True)
 class Route:
     """Who hears of what. Empty selectors match everything."""
 
@@ -278,72 +140,3 @@ class Route:
     """Any of its servers: shell globs."""
     codes: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
     """Any of its codes."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxMessage:
-    """One piece of news for one receiver: a row of the outbox. The id is stable over every retry."""
-
-    id: str
-    receiver: str
-    event: IncidentEvent
-    incident: Incident
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """A message put in words. ``data`` is the incident as the API shows it, ``summary`` what a small screen has room
-    for, ``link`` where the page shows it.
-
-    ``at`` is when it became true, ``sent_at`` when this attempt to say so is made: receivers of webhooks refuse
-    signatures that are older than some minutes.
-    """
-
-    id: str
-    event: IncidentEvent
-    at: datetime
-    incident: str
-    about: Incident
-    """That incident, as this receiver is told of it."""
-    thread: str
-    """Stable per incident: mail threads by it."""
-    subject: str
-    text: str
-    html: str
-    data: Mapping[str, object]
-    sent_at: datetime | None = None
-    summary: str = ""
-    link: str | None = None
-    done: frozenset[str] = frozenset()
-    """Addresses of the receiver that need no more of it: they took an earlier attempt, or refused it for good."""
-
-    @property
-    def details(self) -> Sequence[str]:
-        """What the summary says beside its first line, which is in the subject, and the link."""
-        return tuple(line for line in self.summary.splitlines()[1:] if line != self.link)
-
-
-class DeliveryError(Exception):
-    """A receiver did not take a notification. ``permanent``: trying again soon will not help.
-
-    ``retry_after`` is what the receiver asked for, in seconds. The text never holds a secret or a URL's path.
-    ``done`` are addresses that need no more of it: they have it, or were refused for good, which ``refused`` says.
-    Permanent, and some done: the others have it, and that is all there is to it.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        permanent: bool = False,
-        retry_after: float | None = None,
-        done: Iterable[str] = (),
-        refused: str = "",
-    ) -> None:
-        super().__init__(reason)
-        self.done = frozenset(done)
-        self.refused = refused
-        self.reason = reason
-        self.permanent = permanent
-        self.retry_after = retry_after

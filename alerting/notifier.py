@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from alerting.model import Notification, Remark, Secret
+from alerting.model import Remark, Secret
+from alerting.notification import Notification
 
 
 class Notifier(Protocol):

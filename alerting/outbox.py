@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from alerting.model import OutboxMessage
+from alerting.notification import OutboxMessage
 
 
 class OutboxError(Exception):

@@ -10,8 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from alerting.finding_types import FINDING_TYPES
 from alerting.headline import changes, headline, shown_zone, shown_zones, thousands
+from alerting.incident import RESOLVED, Incident, IncidentEvent, IncidentFinding
 from alerting.incident_lines import gravity
-from alerting.model import RESOLVED, Incident, IncidentEvent, IncidentFinding, Notification, OutboxMessage
+from alerting.notification import Notification, OutboxMessage
 from alerting.runbook import RunbookEntry, explain
 from alerting.runbook.commands import dig
 from checks.common.text import escape_lines, format_duration, instant, one_line

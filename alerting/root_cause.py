@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from alerting.finding_types import FINDING_TYPES, OFFLINE, RECEIVER_FAILING
-from alerting.model import NOT_CHECKED, AlertKey, Cause
+from alerting.incident import Cause
+from alerting.model import NOT_CHECKED, AlertKey
 from alerting.trouble_groups import MAJORITY, MIN_GROUP, Shape, TroubleGroups
 from checks.common.transfer_tree import upstreams_of
 from checks.model import Zone

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from alerting.model import Cause, Incident, Route
+from alerting.incident import Cause, Incident
+from alerting.model import Route
 
 MONITOR_CAUSES = ("vantage", "receiver")
 """Causes that are the monitor's own."""

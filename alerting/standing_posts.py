@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from alerting.dispatcher import Dispatcher
-from alerting.model import Incident, IncidentEvent, Notification, OutboxMessage
+from alerting.incident import Incident, IncidentEvent
+from alerting.notification import Notification, OutboxMessage
 from alerting.notifier import StandingNotifier
 
 

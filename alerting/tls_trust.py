@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alerting.model import DeliveryError
+from alerting.notification import DeliveryError
 
 
 @dataclass(slots=True)

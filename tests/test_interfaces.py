@@ -18,7 +18,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from starlette.routing import Route
 
-from alerting.model import Cause, IncidentEvent, Secret
+from alerting.incident import Cause, IncidentEvent
+from alerting.model import Secret
 from alerting.notifiers.webhook import Notifier
 from alerting.render import as_data, render
 from checks.model import Health, Outcome, Transport

@@ -8,7 +8,9 @@ from itertools import islice
 from typing import ClassVar
 
 from alerting.http_notifier import HttpNotifier, bearer, token_remarks
-from alerting.model import IncidentEvent, Notification, Remark, Secret
+from alerting.incident import IncidentEvent
+from alerting.model import Remark, Secret
+from alerting.notification import Notification
 from alerting.urls import parsed
 from checks.common.text import enumerated, instant, one_line
 from checks.model.finding_type import Severity

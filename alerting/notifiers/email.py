@@ -18,7 +18,9 @@ from typing import Literal
 import aiosmtplib
 import idna
 
-from alerting.model import DeliveryError, IncidentEvent, Notification, Remark, Secret
+from alerting.incident import IncidentEvent
+from alerting.model import Remark, Secret
+from alerting.notification import DeliveryError, Notification
 from alerting.tls_trust import Trust
 from alerting.urls import address_in, host_fault
 from checks.common.text import format_duration

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from alerting.http_notifier import HttpNotifier, bearer, token_remarks
-from alerting.model import DeliveryError, IncidentEvent, Notification, Remark, Secret
+from alerting.incident import IncidentEvent
+from alerting.model import Remark, Secret
+from alerting.notification import DeliveryError, Notification
 from alerting.urls import BadUrl, parsed
 from checks.model.finding_type import Severity
 

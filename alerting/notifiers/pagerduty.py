@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from alerting.http_notifier import HttpNotifier
-from alerting.model import IncidentEvent, Notification, Remark, Secret
+from alerting.incident import IncidentEvent
+from alerting.model import Remark, Secret
+from alerting.notification import Notification
 from alerting.urls import exposed
 from checks.common.text import enumerated, instant, one_line
 from checks.model.finding_type import Severity

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from alerting.http_notifier import HttpNotifier
-from alerting.model import Notification, Remark, Secret
+from alerting.model import Remark, Secret
+from alerting.notification import Notification
 
 MAX_TEXT = 3000
 """Characters of a message; Slack takes 4000."""

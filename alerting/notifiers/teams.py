@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from alerting.http_notifier import HttpNotifier
-from alerting.model import IncidentEvent, Notification, Remark, Secret
+from alerting.incident import IncidentEvent
+from alerting.model import Remark, Secret
+from alerting.notification import Notification
 from checks.model.finding_type import Severity
 
 COLOURS = {Severity.CRITICAL: "attention", Severity.WARNING: "warning", Severity.INFO: "accent"}

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from alerting.http import signature
 from alerting.http_notifier import HttpNotifier, bearer, token_remarks
-from alerting.model import Notification, Remark, Secret
+from alerting.model import Remark, Secret
+from alerting.notification import Notification
 from checks.common.text import plural
 
 MIN_SECRET_SIZE = 10

@@ -16,7 +16,8 @@ def command(receiver: str, config: Path) -> None:
     """Send a specimen of a notification to RECEIVER, and say what became of it."""
     import asyncio
 
-    from alerting.model import Cause, DeliveryError, Incident, IncidentEvent, IncidentFinding, OutboxMessage
+    from alerting.incident import Cause, Incident, IncidentEvent, IncidentFinding
+    from alerting.notification import DeliveryError, OutboxMessage
     from alerting.render import render
     from checks.common.lateness import LATE
     from checks.model.finding_type import Severity

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alerting.model import Cause, Incident
+from alerting.incident import Cause, Incident
 from alerting.routing import route
 from checks.common.text import enumerated, format_duration, one_line, truncate
 from checks.model import Finding, Observation

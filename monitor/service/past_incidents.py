@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from alerting.model import Incident
+from alerting.incident import Incident
 from monitor.state.ports import Store, StoreError
 
 log = structlog.get_logger(__name__)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import structlog
 
 from alerting.dispatcher import Dispatcher
+from alerting.incident import IncidentEvent
 from alerting.incident_news import message_id
-from alerting.model import IncidentEvent, OutboxMessage
+from alerting.notification import OutboxMessage
 from alerting.receiver_identity import DestinationHashes, destination_hashes, follow, successors
 from alerting.routing import route
 from monitor.config.model import Config

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.direct_dispatch import dispatch_directly
 from alerting.dispatcher import Dispatcher
-from alerting.model import Notification, OutboxMessage
+from alerting.notification import Notification, OutboxMessage
 from alerting.render import render
 from alerting.retry_policy import RetryPolicy
 from alerting.standing_posts import StandingPosts

@@ -9,8 +9,8 @@ from datetime import datetime
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from alerting.incident import Incident
 from alerting.incidents import OpenIncidents
-from alerting.model import Incident
 from alerting.receiver_identity import DestinationHashes, Successors, follow
 from checks.zone_state.connectivity import offline_families
 from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from alerting.incident import Incident
 from alerting.incidents import OpenIncidents
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Incident
+from alerting.model import NOT_CHECKED, Alert, AlertKey
 from checks.common.epoch import micros, moment_of
 from checks.model import CanaryArrival, CheckResult, Health, SignatureEnd, ZoneTransfer
 from checks.model.finding_type import Severity

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Transition
+from alerting.incident import Incident
+from alerting.model import Alert, AlertKey, Transition
+from alerting.notification import OutboxMessage
 from alerting.outbox import Outbox, OutboxError
 from checks.model import RememberedRecords, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable

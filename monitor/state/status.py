@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alerting.model import Alert, Incident
+from alerting.incident import Incident
+from alerting.model import Alert
 from alerting.outbox import ReceiverStatus
 from checks.common.transfer_tree import TransferHop
 from checks.model import Address, Cadences, CanaryArrival, Health, ZoneTransfer

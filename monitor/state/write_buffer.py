@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from alerting.model import OutboxMessage
+from alerting.notification import OutboxMessage
 from checks.zone_state.first_row import NewZones
 from monitor.clock import Now
 from monitor.state.ports import Commit, Recreated, Store, StoreBlank, StoreError, Sweep

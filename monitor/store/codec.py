@@ -1,6 +1,6 @@
 """Writes values as text, so that they are read back exactly.
 
-Values are the frozen dataclasses of ``checks.model`` and ``alerting.model``. A field that is None is left out; a field
+Values are the frozen dataclasses of ``checks`` and ``alerting``. A field that is None is left out; a field
 the text does not have gets its default, or None where it may be None, so that a newer version reads what an older one
 wrote. Names in the text that a class does not have are passed over. A field is written under its own name, unless
 ``STORED_NAMES`` has another; not at all if its metadata says that it is not ``stored``.

@@ -17,7 +17,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 from sqlite_utils import Database
 
-from alerting.model import Incident, OutboxMessage
+from alerting.incident import Incident
+from alerting.notification import OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from alerting.model import Alert, Incident
+from alerting.incident import Incident
+from alerting.model import Alert
 from checks.model import Address, RememberedRecords
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import SERIAL_CHECK, Propagation, ZoneState

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from alerting.model import Incident, IncidentEvent, OutboxMessage
+from alerting.incident import Incident, IncidentEvent
+from alerting.notification import OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
 from monitor.store.database import read_meta, value, write_meta

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from alerting.model import Alert, AlertKey, Incident, Phase, Transition
+from alerting.incident import Incident
+from alerting.model import Alert, AlertKey, Phase, Transition
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from alerting.finding_types import FINDING_TYPES
-from alerting.model import Incident
+from alerting.incident import Incident
 from alerting.runbook import explain
 from checks.model import Health
 from monitor.state.ports import AddressHistoryRow, StoreError

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from alerting.finding_types import FINDING_TYPES
-from alerting.model import Alert, Incident, IncidentFinding
+from alerting.incident import Incident, IncidentFinding
+from alerting.model import Alert
 from checks.common.transfer_tree import TransferHop
 from checks.model import Address
 from checks.zone_state.model import IdentityState, Propagation

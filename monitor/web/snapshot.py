@@ -8,7 +8,8 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
-from alerting.model import Incident, Secret
+from alerting.incident import Incident
+from alerting.model import Secret
 from checks.common.wait_progress import AddressProgress, WaitProgress
 from checks.common.zone_difference import ZoneComparison
 from checks.model import Address, Server, Zone

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from alerting.finding_types import FINDING_TYPES
 from alerting.headline import shown_zones
-from alerting.model import Alert, Cause, Incident, Phase
+from alerting.incident import Cause, Incident
+from alerting.model import Alert, Phase
 from alerting.runbook import RunbookEntry, explain
 from alerting.runbook.commands import dig
 from checks.common.text import format_duration

@@ -15,12 +15,9 @@ from typing import Any
 import pytest
 
 import alerting.notifiers
-from alerting.model import (
-    DeliveryError,
-    IncidentEvent,
-    Notification,
-    Secret,
-)
+from alerting.incident import IncidentEvent
+from alerting.model import Secret
+from alerting.notification import DeliveryError, Notification
 from alerting.notifier import Notifier
 from alerting.notifiers import alertmanager, email, ntfy, pagerduty, slack, teams, webhook
 from alerting.render import render

@@ -6,7 +6,8 @@ from typing import cast
 
 import pytest
 
-from alerting.model import IncidentEvent, Phase
+from alerting.incident import IncidentEvent
+from alerting.model import Phase
 from alerting.outbox import DeliveryResult
 from checks.model import RememberedRecords
 from checks.model.remembered import LastLook, Varying

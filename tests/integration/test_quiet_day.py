@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alerting.model import Alert, Incident, IncidentEvent, OutboxMessage, Policy, Transition
+from alerting.incident import Incident, IncidentEvent
+from alerting.model import Alert, Policy, Transition
+from alerting.notification import OutboxMessage
 from alerting.root_cause import DependencyGraph
 from checks.base import Check
 from checks.model import Address, Observation, Outcome, Query, Server, Shape, Soa, Transport, Zone, ZonePoll

@@ -4,16 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from alerting.finding_types import severity_of
-from alerting.model import (
-    Alert,
-    AlertKey,
-    Cause,
-    Incident,
-    IncidentEvent,
-    IncidentFinding,
-    OutboxMessage,
-    Phase,
-)
+from alerting.incident import Cause, Incident, IncidentEvent, IncidentFinding
+from alerting.model import Alert, AlertKey, Phase
+from alerting.notification import OutboxMessage
 from checks.model import Address, CheckResult, Finding, Health, Inconclusive, Server, Zone
 from checks.model.finding_type import Severity
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from alerting.incident import Cause
 from alerting.incident_news import Rules
 from alerting.incidents import ActiveAlerts, IncidentUpdate, OpenIncidents, at_once, remind_in_steps, update_in_steps
-from alerting.model import Alert, AlertKey, Cause, Phase, Transition
+from alerting.model import Alert, AlertKey, Phase, Transition
 from alerting.root_cause import Causes, DependencyGraph
 from checks.model.finding_type import Severity
 from monitor.state.monitor_state import MonitorState

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from alerting.model import Cause
+from alerting.incident import Cause
 from alerting.outbox import ReceiverStatus
 from checks.model import Address
 from checks.zone_state.model import StateChange

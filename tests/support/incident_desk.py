@@ -4,17 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from alerting.incident import Incident
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents
-from alerting.model import (
-    Alert,
-    AlertKey,
-    Incident,
-    Phase,
-    Policy,
-    Route,
-    Transition,
-)
+from alerting.model import Alert, AlertKey, Phase, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
 from tests.support.alerts import minute, zone
 from tests.support.at_once import due_reminders, update_incidents

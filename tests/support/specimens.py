@@ -3,18 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from alerting.model import (
-    Alert,
-    AlertKey,
-    Cause,
-    Incident,
-    IncidentEvent,
-    IncidentFinding,
-    OutboxMessage,
-    Phase,
-    Reason,
-    Transition,
-)
+from alerting.incident import Cause, Incident, IncidentEvent, IncidentFinding
+from alerting.model import Alert, AlertKey, Phase, Reason, Transition
+from alerting.notification import OutboxMessage
 from checks.model import Address, Soa
 from checks.model.finding_type import Severity
 from checks.zone_state.model import (

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from alerting.dispatcher import Dispatcher
 from alerting.finding_types import FINDING_TYPES
-from alerting.model import Alert, AlertKey, Cause, Incident, IncidentFinding, Phase, Secret
+from alerting.incident import Cause, Incident, IncidentFinding
+from alerting.model import Alert, AlertKey, Phase, Secret
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
 from checks.common.transfer_tree import TransferHop

@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from alerting.finding_types import OFFLINE, RECEIVER_FAILING
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase
+from alerting.incident import Cause
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase
 from alerting.root_cause import (
     BLOCKS_TRANSFERS,
     FOLLOWS_FROM_SERVICE,

@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from alerting.incident import OPEN, RESOLVED, Cause, Incident
 from alerting.incident_lines import current
 from alerting.incident_members import is_undecided
 from alerting.incident_news import Rules, announce, announce_end
 from alerting.incidents import RELATED, IncidentUpdate, OpenIncidents, incident_id
-from alerting.model import OPEN, RESOLVED, Alert, AlertKey, Cause, Incident, OutboxMessage, Phase, Reason, Transition
+from alerting.model import Alert, AlertKey, Phase, Reason, Transition
+from alerting.notification import OutboxMessage
 from alerting.root_cause import family
 from checks.model.finding_type import Severity
 from tests.support.whole_causes import whole_root_causes

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from alerting.incident import IncidentFinding
 from alerting.incident_lines import LineKey, _ended, _grown, _kept, gravity, line_key
 from alerting.incident_members import CONSEQUENCES
 from alerting.incident_news import Firing, _patience
 from alerting.line_tally import SAMPLE_SIZE
-from alerting.model import Alert, AlertKey, IncidentFinding, Phase
+from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import OUT_OF_SERVICE, DependencyGraph
 from alerting.unserved import BAD, ServerAddress, Unserved, _all_out, _certainty, _since
 from checks.model.finding_type import Severity

@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 
 from alerting.dispatcher import Dispatcher
-from alerting.model import IncidentEvent, Notification, Secret
+from alerting.incident import IncidentEvent
+from alerting.model import Secret
+from alerting.notification import Notification
 from alerting.retry_policy import RetryPolicy
 from monitor.clock import now
 from monitor.state.ports import Commit

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alerting.model import IncidentEvent
+from alerting.incident import IncidentEvent
 
 SEED = 20260301
 RECEIVERS = ("oncall", "hook")

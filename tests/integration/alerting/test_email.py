@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alerting.model import DeliveryError, IncidentEvent, Notification, Secret
+from alerting.incident import IncidentEvent
+from alerting.model import Secret
+from alerting.notification import DeliveryError, Notification
 from alerting.notifiers.email import Notifier, Smtp, build_mail, header_text
 from alerting.render import render
 from tests.support.alerts import OPENED_MESSAGE, minute

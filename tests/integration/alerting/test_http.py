@@ -15,7 +15,8 @@ from standardwebhooks import Webhook
 
 from alerting.blocked_addresses import blocked_reason
 from alerting.http import MAX_RETRY_AFTER, Resolve, cached_resolver, retry_after, send
-from alerting.model import DeliveryError, Secret
+from alerting.model import Secret
+from alerting.notification import DeliveryError
 from alerting.notifiers.webhook import Notifier
 from alerting.tls_trust import Trust
 from tests.support.alerts import minute

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from alerting.http_notifier import HttpNotifier
-from alerting.model import DeliveryError, Incident, IncidentChange, IncidentEvent, Notification, Secret
+from alerting.incident import Incident, IncidentChange, IncidentEvent
+from alerting.model import Secret
+from alerting.notification import DeliveryError, Notification
 from alerting.notifiers import alertmanager, ntfy, pagerduty, slack, teams
 from alerting.render import render
 from checks.model.finding_type import Severity

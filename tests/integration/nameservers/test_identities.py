@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alerting.model import IncidentEvent, OutboxMessage, Policy
+from alerting.incident import IncidentEvent
+from alerting.model import Policy
+from alerting.notification import OutboxMessage
 from checks.model import Server as Watched
 from checks.model import Zone
 from checks.soa_serial import SoaSerial

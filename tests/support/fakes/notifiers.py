@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from alerting.dispatcher import Dispatcher
-from alerting.model import DeliveryError, Notification, OutboxMessage, Secret
+from alerting.model import Secret
+from alerting.notification import DeliveryError, Notification, OutboxMessage
 from alerting.retry_policy import RetryPolicy
 from monitor.state.ports import Store, StoreError
 from tests.support.specimens import NOON

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Phase
+from alerting.incident import Incident
+from alerting.model import Alert, AlertKey, Phase
+from alerting.notification import OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from monitor.clock import Now

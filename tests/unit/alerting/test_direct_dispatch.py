@@ -3,7 +3,7 @@
 import asyncio
 
 from alerting.direct_dispatch import dispatch_directly
-from alerting.model import OutboxMessage
+from alerting.notification import OutboxMessage
 from monitor.state.ports import Commit
 from monitor.state.write_buffer import WriteBuffer
 from tests.support.monitor_state import Clock, FullDisk

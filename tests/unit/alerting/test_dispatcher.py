@@ -8,7 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerting.dispatcher import Dispatcher
-from alerting.model import DeliveryError, IncidentEvent, OutboxMessage
+from alerting.incident import IncidentEvent
+from alerting.notification import DeliveryError, OutboxMessage
 from alerting.outbox import ReceiverStatus
 from alerting.retry_policy import RetryPolicy
 from monitor.state.ports import Commit, Store

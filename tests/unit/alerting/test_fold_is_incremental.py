@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from alerting.alert_state import apply_result, withdraw
+from alerting.incident import Incident
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents, begin_index, note_alerts, update_in_steps
-from alerting.model import Alert, AlertKey, Incident, Policy, Route, Transition
+from alerting.model import Alert, AlertKey, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
 from checks.model import Address, CheckResult, Finding, Health, Server, Zone
 from checks.model.finding_type import Severity

@@ -7,7 +7,9 @@ from itertools import pairwise
 import pytest
 
 from alerting.headline import UNSERVED, changes, headline
-from alerting.model import Alert, IncidentChange, IncidentEvent, OutboxMessage, Phase, Policy, Reason, Route, Transition
+from alerting.incident import IncidentChange, IncidentEvent
+from alerting.model import Alert, Phase, Policy, Reason, Route, Transition
+from alerting.notification import OutboxMessage
 from alerting.render import render
 from alerting.root_cause import DependencyGraph
 from checks.model import Address, Server, Zone

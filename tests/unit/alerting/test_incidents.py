@@ -5,24 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from alerting.incident import Cause, Incident, IncidentChange, IncidentEvent, IncidentFinding, NotifiedState
 from alerting.incident_news import Rules, message_id
 from alerting.incidents import IncidentUpdate, OpenIncidents, incident_id
-from alerting.model import (
-    Alert,
-    AlertKey,
-    Cause,
-    Incident,
-    IncidentChange,
-    IncidentEvent,
-    IncidentFinding,
-    NotifiedState,
-    OutboxMessage,
-    Phase,
-    Policy,
-    Reason,
-    Route,
-    Transition,
-)
+from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Route, Transition
+from alerting.notification import OutboxMessage
 from alerting.root_cause import DependencyGraph
 from checks.model import Server, Zone
 from checks.model.finding_type import Severity

@@ -9,19 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.alert_state import apply_result, withdraw
+from alerting.incident import Incident, IncidentEvent, IncidentFinding
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents
-from alerting.model import (
-    Alert,
-    AlertKey,
-    Incident,
-    IncidentEvent,
-    IncidentFinding,
-    OutboxMessage,
-    Phase,
-    Policy,
-    Route,
-)
+from alerting.model import Alert, AlertKey, Phase, Policy, Route
+from alerting.notification import OutboxMessage
 from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 from checks.model import Finding

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.model import Cause, DeliveryError, Phase, Secret
+from alerting.incident import Cause
+from alerting.model import Phase, Secret
+from alerting.notification import DeliveryError
 from checks.model.finding_type import Severity
 from tests.support.alerts import alert, minute
 

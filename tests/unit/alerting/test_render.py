@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.model import Cause, Incident, IncidentEvent, IncidentFinding, OutboxMessage
+from alerting.incident import Cause, Incident, IncidentEvent, IncidentFinding
+from alerting.notification import OutboxMessage
 from alerting.render import as_data, headline, link, render, shown_zone
 from checks.common.text import one_line
 from checks.model.finding_type import Severity

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from alerting.finding_types import FINDING_TYPES
-from alerting.model import Alert, Cause, Phase
+from alerting.incident import Cause
+from alerting.model import Alert, Phase
 from alerting.root_cause import (
     BLOCKS_TRANSFERS,
     FAMILIES,

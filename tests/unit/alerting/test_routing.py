@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.model import Cause, Incident, Route
+from alerting.incident import Cause, Incident
+from alerting.model import Route
 from alerting.routing import route
 from checks.model.finding_type import Severity
 from tests.support.alerts import START

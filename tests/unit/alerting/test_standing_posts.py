@@ -8,7 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerting.dispatcher import Dispatcher
-from alerting.model import DeliveryError, Incident, IncidentEvent, Notification, NotifiedState
+from alerting.incident import Incident, IncidentEvent, NotifiedState
+from alerting.notification import DeliveryError, Notification
 from alerting.standing_posts import StandingPosts
 from checks.model.finding_type import Severity
 from monitor.state.ports import Commit, Store

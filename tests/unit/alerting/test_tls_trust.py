@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from alerting.model import DeliveryError, Secret
+from alerting.model import Secret
+from alerting.notification import DeliveryError
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
 from alerting.tls_trust import Trust

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.model import IncidentEvent, OutboxMessage, Policy
+from alerting.incident import IncidentEvent
+from alerting.model import Policy
+from alerting.notification import OutboxMessage
 from checks.model import Zone
 from checks.zone_state.model import ZoneState
 from monitor.state.monitor_state import MonitorState

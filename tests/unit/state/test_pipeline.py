@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.model import NOT_CHECKED, AlertKey, IncidentEvent, OutboxMessage, Phase, Policy
+from alerting.incident import IncidentEvent
+from alerting.model import NOT_CHECKED, AlertKey, Phase, Policy
+from alerting.notification import OutboxMessage
 from checks.base import Check
 from checks.model import Address, Zone, ZonePoll
 from checks.ns_set import NsSet

@@ -9,7 +9,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.model import Incident, OutboxMessage, Policy
+from alerting.incident import Incident
+from alerting.model import Policy
+from alerting.notification import OutboxMessage
 from checks.model import ZonePoll
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerting.model import Alert, AlertKey, Incident
+from alerting.incident import Incident
+from alerting.model import Alert, AlertKey
 from checks.model import Address
 from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState, ZoneState

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.model import OPEN
+from alerting.incident import OPEN
 from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
 from monitor.state.ports import Commit

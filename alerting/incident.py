@@ -1,0 +1,144 @@
+"""An incident, what of it is bad now, and what was told of it: values."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from checks.model.finding_type import Severity
+
+OPEN, RESOLVED = "open", "resolved"
+"""The phases of an incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What an incident is about. ``kind``: "zone", "server", "vantage", "receiver"; text form "server ns2"."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFinding:
+    """Findings of one incident that differ in nothing but their zone and subject, as the incident tells of them.
+
+    ``zone`` is the first of ``zones`` zones, ``sample`` are the first few; ``count`` counts findings. ``text`` and
+    ``subject`` are those of one of them. ``since`` is the first bad look at any of them; ``ended_at`` the first good
+    look at the last of them, once none is bad any more. A text that only ticks ("22 min behind") makes no other line.
+    """
+
+    code: str
+    severity: Severity
+    zone: str
+    server: str | None
+    address: str | None
+    text: str = field(compare=False)
+    since: datetime
+    ended_at: datetime | None = None
+    subject: str = ""
+    count: int = 1
+    zones: int = 1
+    sample: tuple[str, ...] = ()
+    most: tuple[int, ...] = (1, 1)
+    """The most findings, and zones, that it ever was about: what it says once none of them is bad any more …"""
+    most_sample: tuple[str, ...] = ()
+    """… and the first few of those zones."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifiedState:
+    """What receivers know of an incident: how it was when they were last told of it."""
+
+    at: datetime
+    severity: Severity
+    zones: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    unserved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChange:
+    """What was told of an incident, against what had been told before. Names are the first few, in order."""
+
+    severity: Severity | None = None
+    """What it was before, where it is another now."""
+    zones: int = 0
+    """Zones told as bad before."""
+    more_zones: int = 0
+    named_zones: tuple[str, ...] = ()
+    back: int = 0
+    """Zones that were told as bad and are not any more."""
+    left: int = 0
+    """Zones that were told as bad and are no longer monitored."""
+    servers: tuple[str, ...] = ()
+    servers_back: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    unserved: int = 0
+    """Zones that no server answers for any more, and that were not told as such before."""
+    served_again: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Alerts with one cause. ``phase`` is "open" or "resolved".
+
+    ``severity``, ``zones``, ``servers``, ``codes``, ``findings`` and ``unserved`` are what is bad *now*: alerts that
+    fire or recover, and those of the same cause that are still in their grace. What was bad and is not any more is
+    in the ``past_`` fields, and in lines that ended. ``findings`` counts all that stand, ``recovering`` those of them
+    that were good at the last look.
+
+    ``began_at`` is the first bad look, ``ended_at`` the first good one at what was bad last; ``opened_at`` and
+    ``resolved_at`` say when the alerts fired and were over. ``notified`` is what ``receivers`` know; they heard that it
+    opened, and will hear the rest. ``updates`` counts what they heard in quick succession, ``announcements`` all. At
+    ``due_at`` there may be something to tell even if nothing changes until then.
+    """
+
+    id: str
+    cause: Cause
+    severity: Severity
+    phase: str
+    zones: tuple[str, ...]
+    servers: tuple[str, ...]
+    opened_at: datetime
+    began_at: datetime
+    ended_at: datetime | None = None
+    resolved_at: datetime | None = None
+    lines: tuple[IncidentFinding, ...] = ()
+    findings: int = 0
+    recovering: int = 0
+    codes: tuple[str, ...] = ()
+    unserved: tuple[str, ...] = ()
+    """Zones for which no server is left that answers, where what came last to make it so is in this incident."""
+    past_zones: tuple[str, ...] = ()
+    past_servers: tuple[str, ...] = ()
+    past_codes: tuple[str, ...] = ()
+    left_zones: tuple[str, ...] = ()
+    """Zones that are no longer monitored: whether they are well nobody knows."""
+    worst: Severity = Severity.INFO
+    """How severe it ever was."""
+    notified: NotifiedState | None = None
+    change: IncidentChange | None = None
+    """What the latest news was."""
+    eased_at: datetime | None = None
+    """When a part of it was last over."""
+    updates: int = 0
+    due_at: datetime | None = None
+    receivers: tuple[str, ...] = ()
+    announcements: int = 0
+    goes_on: bool = False
+    """As told to one receiver: what concerned it is over, and the rest is not."""
+
+
+class IncidentEvent(StrEnum):
+    """Why a receiver hears of an incident; the ``type`` of the webhook."""
+
+    OPENED = "incident.opened"
+    REMINDED = "incident.reminded"
+    WORSENED = "incident.worsened"
+    IMPROVED = "incident.improved"
+    RESOLVED = "incident.resolved"
+    TEST = "incident.test"

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from checks.model import Address, Query, Server, TransferRule, Transport, Zone
+from checks.common.transfers import transfer_rules
+from checks.model import Address, Expectation, Query, Server, TransferRule, Transport, Zone
+from checks.model.zone_transfer import TransferWay
 
 
 def matrix(zone: Zone) -> Iterator[tuple[Server, Address, TransferRule]]:
@@ -28,3 +30,15 @@ def transfer_query(zone: Zone, server: Server, address: Address, rule: TransferR
         return Query(zone.name, server.name, address, zone.name, "AXFR", Transport.TCP)
     transport = Transport(rule.transport)
     return Query(zone.name, server.name, address, zone.name, "AXFR", transport, rule.key, source=rule.source)
+
+
+def transfer_ways(zone: Zone) -> frozenset[TransferWay]:
+    """All ways in which transfers of the zone may be asked for: by its rules, and where none allows any, without."""
+    ways = set()
+    for server, address in zone.server_addresses():
+        rules = [rule for rule in transfer_rules(zone.transfers, server.name) if reaches(rule, server, address)]
+        allowed = any(rule.expect is Expectation.ALLOWED for rule in rules)
+        for rule in rules if allowed else (*rules, None):
+            asked = transfer_query(zone, server, address, rule)
+            ways.add((server.name, address, asked.key, asked.transport, asked.source))
+    return frozenset(ways)

@@ -29,6 +29,7 @@ from checks.model.wanted import TransferRule as TransferRule
 from checks.model.wanted import WantedRecord as WantedRecord
 from checks.model.wanted import absolutise_records as absolutise_records
 from checks.model.wanted import relativise_records as relativise_records
+from checks.model.zone_transfer import TransferFigures as TransferFigures
 from checks.model.zone_transfer import ZoneTransfer as ZoneTransfer
 
 MAX_LAG = timedelta(minutes=10)

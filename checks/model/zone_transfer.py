@@ -1,10 +1,14 @@
 """A transfer that was read to its end: how long it took, and how large the zone is."""
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from checks.model.address import Address
 from checks.model.transport import Transport
+
+TransferWay = tuple[str, Address, str | None, Transport, str | None]
+"""Where a transfer is asked for, and how: server, address, key, transport, and from which address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,21 @@ class ZoneTransfer:
         return self.octets / self.seconds if self.seconds > 0 else None
 
     @property
-    def way(self) -> tuple[str, Address, str | None, Transport, str | None]:
+    def way(self) -> TransferWay:
         """What tells it from other transfers of the zone: where, and how, it was asked for."""
         return self.server, self.address, self.key, self.transport, self.source
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFigures:
+    """What one check last measured of the transfers of a zone: of each way one."""
+
+    whole: tuple[ZoneTransfer, ...] = ()
+
+    def updated(self, whole: Iterable[ZoneTransfer]) -> "TransferFigures":
+        """With newer ones in place of those that were asked for in the same way."""
+        return TransferFigures(tuple({one.way: one for one in (*self.whole, *whole)}.values()))
+
+    def only(self, ways: Container[TransferWay]) -> "TransferFigures":
+        """Those of these ways."""
+        return TransferFigures(tuple(one for one in self.whole if one.way in ways))

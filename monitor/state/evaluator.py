@@ -293,6 +293,7 @@ class Evaluator:
             incidents=tuple(incidents.values()),
             record_memories=tuple(self._memory.record_memories.every()),
             zone_sources=tuple(ZoneSource(*one) for one in self._memory.zone_sources.items()),
+            transfers=tuple(self._memory.transfers.every()),
         )
 
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:

@@ -1,13 +1,13 @@
 """What the evaluator remembers between polls."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from alerting.incident import Incident
 from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey
 from checks.common.epoch import micros, moment_of
-from checks.model import CanaryArrival, CheckResult, Health, SignatureEnd, ZoneTransfer
+from checks.model import CanaryArrival, CheckResult, Health, SignatureEnd
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
@@ -18,6 +18,7 @@ from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns
 from monitor.state.first_results import FirstResults
 from monitor.state.followed_changes import FollowedChanges
 from monitor.state.identity_looks import IdentityLooks
+from monitor.state.latest_transfers import LatestTransfers
 from monitor.state.notifies import Notifies
 from monitor.state.octets import octet_of
 from monitor.state.ports import Recreated, StoredState
@@ -43,8 +44,7 @@ class MonitorState:
     """By zone and check, where the latest result has any."""
     arrivals: dict[tuple[str, str], tuple[CanaryArrival, ...]] = field(default_factory=dict)
     """By zone and check, where the latest result has any."""
-    transfers: dict[tuple[str, str], tuple[ZoneTransfer, ...]] = field(default_factory=dict)
-    """By zone and check, the latest whole one of each way in which it is asked for."""
+    transfers: LatestTransfers = field(default_factory=LatestTransfers)
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     connectivity: Connectivity = field(default_factory=Connectivity)
     steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
@@ -83,6 +83,7 @@ class MonitorState:
         state = cls(
             open_incidents=OpenIncidents(dict(stored.incidents)),
             zone_sources={one.source: one.body for one in stored.zone_sources},
+            transfers=LatestTransfers.of(stored.transfers),
         )
         state.zone_states = ZoneStates.of(stored.zone_states)
         state.zone_states.columns = state.columns
@@ -157,8 +158,6 @@ class MonitorState:
             self.arrivals[name, check] = result.arrivals
         else:
             self.arrivals.pop((name, check), None)
-        if result.transfers:
-            self._keep_transfers(result)
         ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
         if check != SERIAL_CHECK and name in columns.zone_table:
             columns.note_ok(check, columns.zone_table.index(name), micros(result.at) if ok_at else 0)
@@ -176,13 +175,6 @@ class MonitorState:
         self.results = {name: results for name, results in kept.items() if results}
         self.ends = {(name, check): ends for (name, check), ends in self.ends.items() if applies(check, name)}
         self.arrivals = {key: some for key, some in self.arrivals.items() if applies(key[1], key[0])}
-        self.transfers = {key: some for key, some in self.transfers.items() if applies(key[1], key[0])}
-
-    def _keep_transfers(self, result: CheckResult) -> None:
-        """Those that it tells of, and of every other way the one before."""
-        key = (result.zone, result.check)
-        latest = {one.way: one for one in (*self.transfers.get(key, ()), *result.transfers)}
-        self.transfers[key] = tuple(latest.values())
 
     def drop_result(self, name: str, check: str) -> None:
         results = self.results.get(name)
@@ -207,7 +199,4 @@ class MonitorState:
             found[SERIAL_CHECK] = CheckResult(
                 name, SERIAL_CHECK, moment_of(columns.checked_at[number]), health, reason=why
             )
-        for check in found if self.transfers else ():
-            if (transfers := self.transfers.get((name, check))) is not None:
-                found[check] = replace(found[check], transfers=transfers)
         return found

@@ -6,7 +6,7 @@ from datetime import datetime
 from alerting.model import Alert, AlertKey, Transition
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.state.fast_path import FastPathChanges
-from monitor.state.ports import RecordMemory
+from monitor.state.ports import KeptTransfers, RecordMemory
 
 CheckOfZone = tuple[str, str]
 """A check, and the zone that it looks at."""
@@ -37,6 +37,7 @@ class PendingCommit:
     other_over_udp: dict[int, None] = field(default_factory=dict)
     """Zones, by number, of which UDP has brought something else than before, while something stands at servers."""
     record_memories: dict[CheckOfZone, RecordMemory] = field(default_factory=dict)
+    transfers: dict[CheckOfZone, KeptTransfers] = field(default_factory=dict)
     unchanged: int = 0
     """Polls that were passed over."""
     evaluated: int = 0

@@ -41,7 +41,7 @@ from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.over_udp import note_over_udp, over_udp
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones
-from monitor.state.rechecks import follow_change, forget_untied, remember_records
+from monitor.state.rechecks import follow_change, forget_untied, remember_result
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
 from monitor.state.unasked import forget_unasked, known_state, unheard
@@ -155,7 +155,7 @@ def process_poll(
     if waited or active_alerts:
         again = recheck(active_alerts.values(), result.at, poll.cadence, plan.policy)
         pending.rechecks[check.name, zone.name] = again
-    remember_records(state, pending, result, poll.cadence)
+    remember_result(state, pending, result, poll.cadence)
     learned = zone_state is not None and zone_state.at == poll.at
     if zone_state is not None and learned and isinstance(check, SoaSerial) and state.columns.zone_table is plan.zones:
         number = plan.zones.index(zone.name)
@@ -251,6 +251,7 @@ def build_commit(
         dropped_zones=pending.dropped,
         new_zones=NewZones(state.zone_states.codec, pending.new_rows) if pending.new_rows else None,
         record_memories=tuple(pending.record_memories.values()),
+        transfers=tuple(pending.transfers.values()),
     )
 
 
@@ -274,6 +275,7 @@ def drop_unmonitored(
     left = [name for name in (state.zone_states if gone is None else gone) if name not in plan.zones]
     pending.dropped = tuple(sorted(name for name in left if state.zone_states.pop(name, None) is not None))
     state.keep_results(lambda check, zone: applies(plan, check, zone))
+    pending.transfers = {one[:2]: one for one in state.transfers.keep_only(plan)}
     state.columns.keep_checks(plan.checks)
     forget_unasked(state, pending.path_changes, plan)
     places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.server_addresses()}
@@ -332,7 +334,7 @@ def make_zone_status(
     )
     drawn = zone_status(
         zone, known_state(state, plan, zone), results, alerts, since, now, deciding_checks(plan, zone), cadences,
-        unheard=unheard(plan, zone),
+        unheard=unheard(plan, zone), figures=state.transfers.of_zone(name),
     )  # fmt: skip
     return replace(drawn, last_notify=state.notifies.latest(name))
 

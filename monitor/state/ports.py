@@ -10,7 +10,7 @@ from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Transition
 from alerting.notification import OutboxMessage
 from alerting.outbox import Outbox, OutboxError
-from checks.model import RememberedRecords, Zone, ZonePoll
+from checks.model import RememberedRecords, TransferFigures, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
@@ -91,6 +91,14 @@ class RecordMemory(NamedTuple):
     remembered: RememberedRecords
 
 
+class KeptTransfers(NamedTuple):
+    """What a check last measured of the transfers of a zone; without any figures: nothing is to be kept of them."""
+
+    check: str
+    zone: str
+    figures: TransferFigures
+
+
 class ZoneSource(NamedTuple):
     """What a source of zones said when it was believed last, as whoever reads it writes that; an empty ``body``: it is
     no source any more.
@@ -125,6 +133,7 @@ class Commit:
     """Zones that had no zone state, before anything else that is said of them here."""
     record_memories: tuple[RecordMemory, ...] = ()
     zone_sources: tuple[ZoneSource, ...] = ()
+    transfers: tuple[KeptTransfers, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -142,6 +151,7 @@ class Commit:
             or self.destinations is not None
             or self.record_memories
             or self.zone_sources
+            or self.transfers
         )
 
 
@@ -156,6 +166,7 @@ class StoredState:
     destinations: Mapping[str, str] = field(default_factory=dict)
     record_memories: Sequence[RecordMemory] = ()
     zone_sources: Sequence[ZoneSource] = ()
+    transfers: Sequence[KeptTransfers] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,15 @@ def follow_change(
             pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
 
 
-def remember_records(state: MonitorState, pending: PendingCommit, result: CheckResult, cadence: timedelta) -> None:
-    """What a result says is to be remembered is kept; a difference that is new is looked at again soon."""
+def remember_result(state: MonitorState, pending: PendingCommit, result: CheckResult, cadence: timedelta) -> None:
+    """What a result says is to be remembered is kept, of records and transfers; a new difference is looked at again
+    soon.
+    """
     memory = state.record_memories.note(result)
     if memory is not None:
         pending.record_memories[memory.check, memory.zone] = memory
+    if (transfers := state.transfers.note(result)) is not None:
+        pending.transfers[transfers.check, transfers.zone] = transfers
     if result.remembered is not None and result.remembered.soon_again and cadence > SOON:
         look, when = (result.check, result.zone), result.at + SOON
         pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)

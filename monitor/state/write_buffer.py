@@ -50,6 +50,7 @@ def merge(older: Commit, newer: Commit) -> Commit:
         record_memories=tuple(
             {x[:2]: x for x in (*older.record_memories, *newer.record_memories) if x.zone not in gone}.values()
         ),
+        transfers=tuple({x[:2]: x for x in (*older.transfers, *newer.transfers) if x.zone not in gone}.values()),
         zone_sources=tuple({x.source: x for x in (*older.zone_sources, *newer.zone_sources)}.values()),
         destinations=newer.destinations if newer.destinations is not None else older.destinations,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from alerting.incident_lines import current
 from alerting.model import NOT_CHECKED, Alert, Phase
 from checks.common.transfer_tree import transfer_tree, waiting_since
-from checks.model import Address, Cadences, CheckResult, Finding, Health, Zone, ZoneTransfer
+from checks.model import Address, Cadences, CheckResult, Finding, Health, TransferFigures, Zone, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.reachable import Reachable
 from checks.replication_state import replication_state
@@ -31,10 +31,12 @@ def zone_status(
     cadences: Cadences = (),
     *,
     unheard: str = UNKNOWN_STATE,
+    figures: Iterable[TransferFigures] = (),
 ) -> ZoneStatus:
     """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known.
 
-    ``unheard`` is the state of addresses of which no version is known.
+    ``unheard`` is the state of addresses of which no version is known; ``figures`` are those of each check that
+    measures transfers.
     """
     findings = standing_findings(alerts)
     health = health_of(findings, results, deciding_checks)
@@ -45,7 +47,7 @@ def zone_status(
         unicode=unicode(zone.name),
         health=health,
         reference_serials={group.group: group.reference for group in groups},
-        addresses=addresses(zone, zone_state, results, unheard),
+        addresses=addresses(zone, zone_state, results, figures, unheard),
         findings=findings,
         checks=tuple(CheckStatus(v.check, v.at, v.health, v.reason) for _, v in sorted(results.items())),
         primary=zone.primary,
@@ -134,13 +136,17 @@ def bad_since(health: Health, alerts: Iterable[Alert], now: datetime) -> datetim
 
 
 def addresses(
-    zone: Zone, zone_state: ZoneState | None, results: Mapping[str, CheckResult], unheard: str = UNKNOWN_STATE
+    zone: Zone,
+    zone_state: ZoneState | None,
+    results: Mapping[str, CheckResult],
+    figures: Iterable[TransferFigures],
+    unheard: str,
 ) -> tuple[AddressStatus, ...]:
     known = {(s.server, s.address): s for s in zone_state.address_states} if zone_state else {}
     findings = [f for v in results.values() for f in v.findings]
     ends = {(end.server, end.address): end.at for v in results.values() for end in v.ends}
     arrivals = {(one.server, one.address): one for v in results.values() for one in v.arrivals}
-    transfers = latest_transfers(results.values())
+    transfers = latest_transfers(figures)
     return tuple(
         replace(
             address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i, unheard),
@@ -153,10 +159,10 @@ def addresses(
     )
 
 
-def latest_transfers(results: Iterable[CheckResult]) -> Mapping[tuple[str, Address], tuple[ZoneTransfer, ...]]:
+def latest_transfers(figures: Iterable[TransferFigures]) -> Mapping[tuple[str, Address], tuple[ZoneTransfer, ...]]:
     """By server and address, the latest of each way in which the zone was asked for, whichever check did."""
     latest: dict[object, ZoneTransfer] = {}
-    for one in sorted((one for v in results for one in v.transfers), key=lambda one: one.at):
+    for one in sorted((one for each in figures for one in each.whole), key=lambda one: one.at):
         latest[one.way] = one
     found: dict[tuple[str, Address], tuple[ZoneTransfer, ...]] = {}
     for one in latest.values():

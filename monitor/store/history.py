@@ -10,10 +10,10 @@ from sqlite_utils import Database
 
 from alerting.incident import Incident
 from alerting.model import Alert
-from checks.model import Address, RememberedRecords
+from checks.model import Address, RememberedRecords, TransferFigures
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import SERIAL_CHECK, Propagation, ZoneState
-from monitor.state.ports import AddressHistoryRow, RecordMemory, StoredState, StoreError, ZoneSource
+from monitor.state.ports import AddressHistoryRow, KeptTransfers, RecordMemory, StoredState, StoreError, ZoneSource
 from monitor.state.zone_states import ZoneStates
 from monitor.store import intern_table, outbox
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
@@ -75,6 +75,7 @@ def remembered(db: Database) -> StoredState:
             destinations=outbox.destinations(db),
             record_memories=tuple(record_memories(db)),
             zone_sources=tuple(zone_sources(db)),
+            transfers=tuple(zone_transfers(db)),
         )
 
 
@@ -97,6 +98,15 @@ def zone_sources(db: Database) -> Iterator[ZoneSource]:
             yield ZoneSource(source, zlib.decompress(body).decode())
         except (zlib.error, UnicodeDecodeError):
             raise _unreadable(source, "zone_sources") from None
+
+
+def zone_transfers(db: Database) -> Iterator[KeptTransfers]:
+    """The figures of transfers, as they were measured last. Raises StoreError."""
+    for check, zone, body in read_many(db, 'select "check", zone, body from zone_transfers'):
+        try:
+            yield KeptTransfers(check, zone, decode(TransferFigures, body))
+        except UNREADABLE:
+            raise _unreadable(zone, "zone_transfers") from None
 
 
 def zone_state(db: Database, zone: str) -> ZoneState | None:

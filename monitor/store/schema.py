@@ -195,3 +195,12 @@ def _record_memories(db: Database) -> None:
 def _zone_sources(db: Database) -> None:
     """``body`` is what a source of zones said, compressed (RFC 1950): there may be very many zones."""
     db.execute("create table zone_sources (source text primary key, body blob not null) strict, without rowid")
+
+
+@STEPS(name="0005_zone_transfers")
+def _zone_transfers(db: Database) -> None:
+    """``body`` is what a check last measured of the transfers of a zone."""
+    db.execute(
+        'create table zone_transfers ("check" text not null, zone text not null, body text not null, '
+        'primary key (zone, "check")) strict, without rowid'
+    )

@@ -9,10 +9,11 @@ from sqlite_utils import Database
 
 from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Phase, Transition
+from checks.model import TransferFigures
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
-from monitor.state.ports import Commit, RecordMemory, Sweep, ZoneSource
+from monitor.state.ports import Commit, KeptTransfers, RecordMemory, Sweep, ZoneSource
 from monitor.store import intern_table, outbox
 from monitor.store.codec import encode, stamp, stamp_or_none
 from monitor.store.database import read_many, write_many
@@ -47,6 +48,7 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     _propagations(db, commit.propagations)
     _record_memories(db, commit.record_memories)
     _zone_sources(db, commit.zone_sources)
+    _zone_transfers(db, commit.transfers)
     # Most commits have none of these, and insert_all takes some µs to find out.
     if commit.alerts:
         _alerts(db, commit.alerts)
@@ -167,6 +169,14 @@ def _zone_sources(db: Database, sources: Iterable[ZoneSource]) -> None:
     write_many(db, "delete from zone_sources where source = ?", [(source,) for source, body in sources if not body])
 
 
+def _zone_transfers(db: Database, transfers: Iterable[KeptTransfers]) -> None:
+    nothing = TransferFigures()
+    rows = [(check, zone, encode(figures)) for check, zone, figures in transfers if figures != nothing]
+    gone = [(check, zone) for check, zone, figures in transfers if figures == nothing]
+    write_many(db, 'replace into zone_transfers ("check", zone, body) values (?, ?, ?)', rows)
+    write_many(db, 'delete from zone_transfers where "check" = ? and zone = ?', gone)
+
+
 def _alerts(db: Database, alerts: tuple[Alert, ...]) -> None:
     latest = {alert_key(alert.key): alert for alert in alerts}
     over = [key for key, alert in latest.items() if alert.phase is Phase.OK]
@@ -239,5 +249,6 @@ def _drop(db: Database, zones: tuple[str, ...], now: datetime) -> None:
     db.execute(f"delete from zone_states where {_LISTED}", [listed])  # noqa: S608
     db.execute(f"delete from packed_zone_states where {_LISTED}", [listed])  # noqa: S608
     db.execute(f"delete from record_memories where {_LISTED}", [listed])  # noqa: S608
+    db.execute(f"delete from zone_transfers where {_LISTED}", [listed])  # noqa: S608
     db.execute(f"{_CLOSE} where {_LISTED}", [stamp(now), listed])
     db.execute(f"delete from address_current where {_LISTED}", [listed])  # noqa: S608

@@ -9,12 +9,12 @@ import pytest
 from alerting.incident import IncidentEvent
 from alerting.model import Phase
 from alerting.outbox import DeliveryResult
-from checks.model import RememberedRecords
+from checks.model import Address, RememberedRecords, TransferFigures, Transport, ZoneTransfer
 from checks.model.remembered import LastLook, Varying
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import StateChange
-from monitor.state.ports import AddressHistoryRow, Commit, RecordMemory, Store, StoreError, ZoneSource
+from monitor.state.ports import AddressHistoryRow, Commit, KeptTransfers, RecordMemory, Store, StoreError, ZoneSource
 from monitor.state.zone_states import ZoneStates
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
@@ -295,6 +295,19 @@ async def test_what_checks_are_to_be_told_of_records_comes_back_whole(store):
     assert later in (await store.restore()).record_memories
     await store.commit(Commit(dropped_zones=("a.example.",)))
     assert list((await store.restore()).record_memories) == [later]
+
+
+async def test_figures_of_transfers_come_back_until_they_are_taken_back_or_the_zone_goes(store):
+    one = ZoneTransfer("ns1", Address("2001:db8::1", 5353), NOON, 1.25, 2**40, 40, 31_000, 7, "xfr", Transport.TLS)
+    kept = KeptTransfers("transfer", "a.example.", TransferFigures((one, replace(one, key=None, source="::1"))))
+    await store.commit(Commit(transfers=(kept, kept._replace(check="content"), kept._replace(zone="b.example."))))
+    assert kept in (await store.restore()).transfers
+    later = kept._replace(figures=TransferFigures((replace(one, at=at(60)),)))
+    await store.commit(Commit(transfers=(later, kept._replace(check="content", figures=TransferFigures()))))
+    assert sorted((await store.restore()).transfers) == [later, kept._replace(zone="b.example.")]
+    await store.commit(Commit(zone_states=(zone_state("a.example."),)))
+    await store.commit(Commit(dropped_zones=("a.example.",)))
+    assert list((await store.restore()).transfers) == [kept._replace(zone="b.example.")]
 
 
 async def test_what_sources_of_zones_said_comes_back_and_a_source_that_is_none_any_more_is_forgotten(store):

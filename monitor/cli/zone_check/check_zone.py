@@ -10,7 +10,7 @@ from alerting.finding_types import severity_of
 from alerting.model import Alert, AlertKey, Phase
 from checks.base import Check, cadence_of
 from checks.evaluation import run_check
-from checks.model import CheckResult, Finding, Health, RememberedRecords, Zone, ZonePoll
+from checks.model import CheckResult, Finding, Health, RememberedRecords, TransferFigures, Zone, ZonePoll
 from checks.model.finding_type import Severity
 from checks.ns_set import NsSet, names_given
 from checks.zone_state.connectivity import Connectivity, mask_offline, offline_explanation, record_poll
@@ -242,7 +242,8 @@ def make_report(
         for f in v.findings
     ]  # fmt: skip
     deciding = tuple(check for check in HEALTH_CHECKS if check not in switched_off(zone)) or tuple(results)
-    drawn = zone_status(zone, zone_state, results, alerts, None, at, deciding)
+    figures = [TransferFigures(v.transfers) for v in results.values()]
+    drawn = zone_status(zone, zone_state, results, alerts, None, at, deciding, figures=figures)
     offline_families = tuple(offline_explanation(evaluation[2], family) for family in evaluation[2].offline)
     return ZoneReport(
         zone, config, looks, results, zone_state, drawn, memory, moving, offline_families=offline_families

@@ -9,11 +9,13 @@ from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Phase
 from alerting.notification import OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
+from checks.model import TransferFigures
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from monitor.clock import Now
 from monitor.state.ports import (
     AddressHistoryRow,
     Commit,
+    KeptTransfers,
     RecordMemory,
     Recreated,
     StoredState,
@@ -54,6 +56,7 @@ class MemoryStore:
         self._destinations: dict[str, str] = {}
         self._record_memories: dict[tuple[str, str], RecordMemory] = {}
         self._zone_sources: dict[str, ZoneSource] = {}
+        self._transfers: dict[tuple[str, str], KeptTransfers] = {}
         self._closed = False
         self.recreated: Recreated | None = None
 
@@ -73,6 +76,7 @@ class MemoryStore:
             destinations=dict(self._destinations),
             record_memories=tuple(self._record_memories.values()),
             zone_sources=tuple(one for one in self._zone_sources.values() if one.body),
+            transfers=tuple(one for one in self._transfers.values() if one.figures != TransferFigures()),
         )
 
     async def commit(self, commit: Commit) -> None:
@@ -80,6 +84,7 @@ class MemoryStore:
         for zone in commit.dropped_zones:
             self._zone_states.pop(zone, None)
             self._record_memories = {key: one for key, one in self._record_memories.items() if key[1] != zone}
+            self._transfers = {key: one for key, one in self._transfers.items() if key[1] != zone}
             self._end(zone, self._now())
         if commit.new_zones:
             states, changes = tuple(commit.new_zones.states()), tuple(commit.new_zones.state_changes())
@@ -93,6 +98,7 @@ class MemoryStore:
         self._propagations += commit.propagations
         self._record_memories |= {(one.check, one.zone): one for one in commit.record_memories}
         self._zone_sources |= {one.source: one for one in commit.zone_sources}
+        self._transfers |= {(one.check, one.zone): one for one in commit.transfers}
         for alert in commit.alerts:
             if alert.phase is Phase.OK:
                 self._alerts.pop(alert.key, None)

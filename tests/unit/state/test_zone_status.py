@@ -18,6 +18,7 @@ from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
 from monitor.cli.output import expiry_text
 from monitor.state.columns import ZoneColumns
+from monitor.state.latest_transfers import LatestTransfers
 from monitor.state.monitor_state import MonitorState
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import HEALTH_CHECKS, summarise, zone_status
@@ -253,17 +254,16 @@ def test_the_last_whole_transfer_stays_until_there_is_another() -> None:
     """Of each way in which it is asked for; one that failed since, or another check's, takes none away."""
     ns1, ns2 = (place for _, place in ZONE.server_addresses())
     page = story(ZONE, {"ns1": "10", "ns2": "10"})[-1]
-    state = MonitorState()
-    state.use(ZoneColumns(ZoneTable.of((ZONE,))))
+    latest = LatestTransfers()
     first = ZoneTransfer("ns2", ns2, page.at, 2.0, 4_000_000, 60, 50_000, 10)
     keyed = replace(first, key="xfr", octets=3000)
-    state.store_result(CheckResult(ZONE.name, "transfer", page.at, Health.GOOD, transfers=(first, keyed)))
-    state.store_result(CheckResult(ZONE.name, "transfer", minute(61), Health.UNKNOWN, reason="no TCP"))
+    latest.note(CheckResult(ZONE.name, "transfer", page.at, Health.GOOD, transfers=(first, keyed)))
+    latest.note(CheckResult(ZONE.name, "transfer", minute(61), Health.UNKNOWN, reason="no TCP"))
     newer = replace(first, at=minute(90), seconds=4.0)
-    state.store_result(CheckResult(ZONE.name, "content", minute(90), Health.GOOD, transfers=(newer,)))
+    latest.note(CheckResult(ZONE.name, "content", minute(90), Health.GOOD, transfers=(newer,)))
 
     def drawn() -> ZoneStatus:
-        return zone_status(ZONE, page.zone_state, state.results_of(ZONE.name), [], None, page.at)
+        return zone_status(ZONE, page.zone_state, {}, [], None, page.at, figures=latest.of_zone(ZONE.name))
 
     assert [one.transfers for one in drawn().addresses] == [(), (newer, keyed)]
     assert [*transfer_lines(drawn().addresses, minute(90))] == [
@@ -280,10 +280,6 @@ def test_the_last_whole_transfer_stays_until_there_is_another() -> None:
         "at": iso(minute(90)), "serial": 10, "seconds": 4.0, "octets": 4_000_000, "messages": 60, "records": 50_000,
         "octets_per_second": 1_000_000, "key": None, "transport": "tcp", "source": None,
     }  # fmt: skip
-    state.keep_results(lambda check, zone: check != "content")
-    assert [one.transfers for one in drawn().addresses] == [(), (first, keyed)]
-    state.keep_results(lambda check, zone: False)
-    assert not state.transfers
     assert ns1 != ns2
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion, Statement
 from checks.common.canary_values import arrived, values_of
-from checks.common.rrset_compare import content_of
+from checks.common.rrset_compare import ALIAS, DELEGATION, content_of
 from checks.common.text import format_duration, server_at
 from checks.common.update_texts import why_not_done
 from checks.model import (
@@ -45,14 +45,14 @@ class Canary:
     """Objective: an edit is taken by the server that takes updates, and answered at every address within ``max_lag``.
 
     Steps: 1. Ask each address for the TXT records of the canary over UDP. Where nobody answers, or records are there
-    that no canary has written, nothing is changed. 2. Replace them by one record with a new value: UPDATE (RFC 2136)
-    over TCP, signed (RFC 8945), at the first address of the server that takes it, where that does not answer at the
-    next; its answer counts if it is signed, too. 3. Ask each address that answered before, at a pace of its own, until
-    it has the value, or one that was written since, or ``max_lag`` is over. Servers that count serials of their own
-    and do not have them from a signer are left out.
+    that no canary has written, or the server that takes the update has a delegation above, nothing is changed.
+    2. Replace them by one record with a new value: UPDATE (RFC 2136) over TCP, signed (RFC 8945), at the first address
+    of the server that takes it, where that does not answer at the next; its answer counts if it is signed, too. 3. Ask
+    each address that answered before, at a pace of its own, until it has the value, or one that was written since, or
+    ``max_lag`` is over. Servers that count serials of their own and do not have them from a signer are left out.
 
     ====================  ===================================================================================
-    canary-update-failed  the update was not taken, or is not to be made, and why
+    canary-update-failed  the update was not taken, is not to be made, or is of no avail, and why
     canary-late           an address answers without the new value when ``max_lag`` is over
     ====================  ===================================================================================
     """
@@ -77,7 +77,7 @@ class Canary:
         updates = [one for one in seen if one.query.update is not None]
         if not updates:
             before = _before(seen)
-            may = any(one.outcome is Outcome.ANSWERED for one in before) and not any(map(_foreign, before))
+            may = any(one.outcome is Outcome.ANSWERED for one in before) and not _in_the_way(zone, canary, before)
             return _update(zone, canary, 0, None) if may else ()
         last = updates[-1]
         if last.update is UpdateResult.DONE:
@@ -97,7 +97,8 @@ class Canary:
             raise CheckInconclusive(update.detail or "the monitor could not send the update")
         if update.update is not UpdateResult.DONE:
             text = f"{server_at(update.server, update.address)} does not take the update of {_owner(zone, canary)}"
-            yield Finding(UPDATE_FAILED.code, f"{text}: {why_not_done(update)}", update.server, update.address)
+            why = f"{why_not_done(update)}{_beside_alias(update, poll.seen)}"
+            yield Finding(UPDATE_FAILED.code, f"{text}: {why}", update.server, update.address)
             return
         yield from _addresses(zone, canary, poll, update)
 
@@ -137,6 +138,21 @@ def _foreign(seen: Observation) -> bool:
     return content is not None and not content.instead and any(canary_value(text) is None for text in content.rdata)
 
 
+def _in_the_way(zone: Zone, canary: CanaryRecord, seen: Iterable[Observation]) -> list[Observation]:
+    """Answers by which nothing is to be changed: there are records of others, or, where the update would go, the name
+    is in another zone. An alias is not in the way: it may be a wildcard's, and gives way to a record of that name.
+    """
+    takes = _server(zone, canary)
+    name = takes.name if takes is not None else None
+    found = [one for one in seen if _foreign(one) or (one.server == name and _instead(one) == DELEGATION)]
+    return sorted(found, key=lambda one: one.server != name)
+
+
+def _instead(seen: Observation) -> str:
+    content = content_of(seen)
+    return content.instead if content is not None else ""
+
+
 def _update(zone: Zone, canary: CanaryRecord, tried: int, values: tuple[CanaryValue, ...] | None) -> list[Query]:
     """The update to the next address of the server, with the value of the one before, which may have been taken."""
     server = _server(zone, canary)
@@ -157,23 +173,50 @@ def _follow(zone: Zone, canary: CanaryRecord, seen: tuple[Observation, ...], upd
 
 def _not_changed(zone: Zone, canary: CanaryRecord, seen: Iterable[Observation]) -> Finding:
     """Why no update was sent. Raises CheckInconclusive where that is nobody's fault."""
-    takes = _server(zone, canary)
-    foreign = sorted(filter(_foreign, seen), key=lambda one: takes is None or one.server != takes.name)
-    if not foreign:
+    found = _in_the_way(zone, canary, seen)
+    if not found:
         raise CheckInconclusive("no address answers")
-    there = foreign[0]
-    text = (
-        f"{_owner(zone, canary)} has TXT records at {server_at(there.server, there.address)} that no canary has written"
-    )
+    there, owner = found[0], _owner(zone, canary)
+    who = server_at(there.server, there.address)
+    has = f"{owner} has TXT records at {who} that no canary has written"
+    text = has if _foreign(there) else f"{owner} is not in {zone.name} at {who}, but below a delegation"
     return Finding(UPDATE_FAILED.code, f"{text}: nothing was changed", there.server, there.address)
+
+
+def _beside_alias(update: Observation, seen: Iterable[Observation]) -> str:
+    """What else a refusal may be for, where there is an alias."""
+    aliases = (one for one in _before(seen) if one.server == update.server and _instead(one) == ALIAS)
+    if update.update is not UpdateResult.REFUSED or next(aliases, None) is None:
+        return ""
+    return f"; or it has {ALIAS} there, for which PowerDNS refuses a TXT record, too"
+
+
+def _is_of_no_avail(zone: Zone, update: Observation, after: Iterable[Observation]) -> bool:
+    """Whether the primary that took the update has an alias in place of the record, as who follows it will have.
+
+    Beside an alias the record is passed over, and the update is done all the same (RFC 2136 section 3.4.2.2).
+    """
+    if zone.primary not in (None, update.server):
+        return False
+    return {_instead(one) for one in after if one.server == update.server} == {ALIAS}
 
 
 def _addresses(zone: Zone, canary: CanaryRecord, poll: ZonePoll, update: Observation) -> Iterator[Statement]:
     """What each address has of the new value."""
-    value = values_of(update)[0]
+    value, owner = values_of(update)[0], _owner(zone, canary)
     after = {(one.server, one.address): one for one in poll.seen if one.query.until is not None}
+    in_vain = _is_of_no_avail(zone, update, after.values())
+    if in_vain:
+        text = (
+            f"{server_at(update.server, update.address)} says that {owner} is updated, and has {ALIAS} there as before"
+        )
+        why = "beside one, or below a DNAME, there is no TXT record"
+        yield Finding(UPDATE_FAILED.code, f"{text}: {why}", update.server, update.address)
     for before in _before(poll.seen):
         seen = after.get((before.server, before.address), before)
+        if in_vain and _instead(seen) == ALIAS:
+            yield Inconclusive(seen.server, seen.address, reason=f"has {ALIAS}, as {update.server} has")
+            continue
         if arrived(seen, value):
             seconds = max(0.0, (seen.at - value.at).total_seconds())
             yield CanaryArrival(seen.server, seen.address, seen.at, seconds)
@@ -185,14 +228,14 @@ def _addresses(zone: Zone, canary: CanaryRecord, poll: ZonePoll, update: Observa
             continue
         there = values_of(seen)
         if any(one.run != value.run and one.at > value.at for one in there):
-            why = f"another soawatch writes {_owner(zone, canary)} as well: each needs a name of its own"
+            why = f"another soawatch writes {owner} as well: each needs a name of its own"
             yield Inconclusive(seen.server, seen.address, reason=why)
             continue
         has = content.instead or ("no such record" if not there else _older(there[0], seen.at))
         text = (
             f"{server_at(seen.server, seen.address)} does not answer with what was written {_ago(value, seen.at)} ago"
         )
-        yield Finding(LATE.code, f"{text} to {_owner(zone, canary)}: it has {has}", seen.server, seen.address)
+        yield Finding(LATE.code, f"{text} to {owner}: it has {has}", seen.server, seen.address)
 
 
 def _older(value: CanaryValue, at: datetime) -> str:

@@ -20,6 +20,9 @@ from checks.zone_state.update import address_state_of, lag, serial_group_of
 
 PROPAGATING = "a change is propagating"
 
+DELEGATION, ALIAS = "a delegation", "a CNAME"
+"""What an address has in place of a record."""
+
 MACHINES = "different machines answer at this address, and which version this one has is not known"
 
 
@@ -175,12 +178,12 @@ def content_of(seen: Observation) -> RRsetContent | None:
     if seen.outcome is not Outcome.ANSWERED or seen.rcode not in ("NOERROR", "NXDOMAIN"):
         return None
     if seen.rcode == "NOERROR" and seen.shape is Shape.REFERRAL:
-        return RRsetContent((), instead="a delegation")
+        return RRsetContent((), instead=DELEGATION)
     if not seen.authoritative:
         return None
     if seen.shape is Shape.CNAME:  # whose target does not exist, says an rcode; not that the alias does not (RFC 6604)
         alias = seen.answer
-        return RRsetContent(alias.rdata, alias.ttl, "a CNAME") if alias else RRsetContent((), instead="a CNAME")
+        return RRsetContent(alias.rdata, alias.ttl, ALIAS) if alias else RRsetContent((), instead=ALIAS)
     if seen.rcode == "NXDOMAIN" or seen.shape is Shape.NODATA:
         return RRsetContent(())
     if seen.shape is Shape.RECORDS and seen.answer is not None:

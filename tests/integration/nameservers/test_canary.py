@@ -38,6 +38,10 @@ class Stage:
             server.serve(Content(f"static.{software}.test."))
         for software in ("bind", "knot"):
             self.primaries[software].serve(Content(f"signed.{software}.test."), dynamic=True, signs=True)
+        for software in TAKES_UPDATES:
+            apart = Content(f"apart.{software}.test.")
+            others = (f"{OWNER} CNAME www", "_below NS ns1")
+            self.primaries[software].serve(replace(apart, records=(*apart.records, *others)), dynamic=True)
         taken = Content("taken.bind.test.")
         self.primaries["bind"].serve(replace(taken, records=(*taken.records, f"{OWNER} TXT mine")), dynamic=True)
         for late in ("second", "third"):
@@ -233,3 +237,20 @@ async def test_records_of_others_are_left_alone(stage: Stage, probe: Prober) -> 
     assert codes(found) == {"bind": {"canary-update-failed"}}, found
     assert not any(one.query.update for one in watch.seen)
     assert texts(stage.primaries["bind"], "taken.bind.test.") == ['"mine"']
+
+
+@pytest.mark.parametrize("software", TAKES_UPDATES)
+async def test_beside_an_alias_and_below_a_delegation_no_secondary_is_accused(
+    stage: Stage, probe: Prober, software: str
+) -> None:
+    zone, primary = stage.zone(software, f"apart.{software}.test.", lag=0.5), stage.primaries[software]
+    assert zone.canary is not None
+    found = await Watch(probe, zone).look("canary")
+    assert codes(found) == {software: {"canary-update-failed"}}, found
+    assert "a CNAME" in found.findings[0].text, found
+    serial = primary.serial(zone.name)
+    below = Watch(probe, replace(zone, canary=replace(zone.canary, name="_x._below")))
+    found = await below.look("canary")
+    assert codes(found) == {software: {"canary-update-failed"}}, found
+    assert not any(one.query.update for one in below.seen)
+    assert primary.serial(zone.name) == serial

@@ -142,6 +142,19 @@ def test_an_alias_at_the_name_is_not_taken_for_records() -> None:
     assert asked((look(ZONE, "ns1"), alias))[0].update is not None
 
 
+def delegated(watched: Zone, name: str) -> Observation:
+    return look(watched, name, shape=Shape.REFERRAL, authoritative=False)
+
+
+def test_a_name_below_a_delegation_is_in_another_zone() -> None:
+    looks = (look(ZONE, "ns2", text(OLD)), delegated(ZONE, "ns1"))
+    assert asked(looks) == []
+    (one,) = judged(*looks).findings
+    assert (one.code, one.server) == ("canary-update-failed", "ns1")
+    assert one.text == f"{NAME} is not in example.com. at ns1 (192.0.2.1), but below a delegation: nothing was changed"
+    assert asked((look(ZONE, "ns1", text(OLD)), delegated(ZONE, "ns2")))[0].update is not None
+
+
 def test_without_anybody_who_takes_it_nothing_is_asked() -> None:
     assert asked((), replace(ZONE, primary=None)) == []
     assert asked((), replace(ZONE, canary=CanaryRecord("update", server="ns7"))) == []
@@ -217,6 +230,44 @@ def test_one_is_late(there: Observation, said: str) -> None:
     (one,) = found.findings
     assert (one.code, one.server, one.text) == ("canary-late", "ns2", said)
     assert [one.server for one in found.arrivals] == ["ns1"]
+
+
+def alias(name: str) -> Observation:
+    return after(name, "www.example.com.", at=AT, shape=Shape.CNAME)
+
+
+def test_beside_an_alias_at_the_primary_nobody_is_late() -> None:
+    found = judged(*before(), update(UpdateResult.DONE), alias("ns1"), alias("ns2"))
+    (one,) = found.findings
+    assert (one.code, one.server) == ("canary-update-failed", "ns1")
+    assert one.text == (
+        f"ns1 (192.0.2.1) says that {NAME} is updated, and has a CNAME there as before: beside one, or below a DNAME, "
+        "there is no TXT record"
+    )
+    assert [(one.server, one.reason) for one in found.unsure] == [
+        ("ns1", "has a CNAME, as ns1 has"), ("ns2", "has a CNAME, as ns1 has"),
+    ]  # fmt: skip
+    other = judged(*before(), update(UpdateResult.DONE), alias("ns1"), after("ns2", text(OLD), at=AT))
+    assert {(one.code, one.server) for one in other.findings} == {
+        ("canary-update-failed", "ns1"),
+        ("canary-late", "ns2"),
+    }
+    handed_on = judged(
+        *before(), update(UpdateResult.DONE), alias("ns1"), alias("ns2"), watched=replace(ZONE, primary="ns2")
+    )
+    assert {(one.code, one.server) for one in handed_on.findings} == {("canary-late", "ns1"), ("canary-late", "ns2")}
+
+
+@pytest.mark.parametrize(
+    ("result", "there", "may_be"),
+    [
+        (UpdateResult.REFUSED, Shape.CNAME, True), (UpdateResult.NOTAUTH, Shape.CNAME, False),
+        (UpdateResult.REFUSED, Shape.NODATA, False),
+    ],
+)  # fmt: skip
+def test_a_refusal_may_be_for_the_alias(result: UpdateResult, there: Shape, may_be: bool) -> None:
+    (one,) = judged(look(ZONE, "ns1", shape=there), look(ZONE, "ns2"), update(result, result.value.upper())).findings
+    assert one.text.endswith("; or it has a CNAME there, for which PowerDNS refuses a TXT record, too") is may_be
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,10 @@ from monitor.config.model import Catalog, ServerEntry, ZoneEntry, ZoneList  # no
 from monitor.config.receivers import kinds, notifier  # noqa: E402
 from monitor.config.sections import SECTIONS  # noqa: E402
 from monitor.config.tables import core, descriptions, needed, settings_of  # noqa: E402
+from monitor.config.tokens import NamedToken  # noqa: E402
 
 HEADINGS = {
+    "[tokens.NAME]": NamedToken,
     "[[zones]]": ZoneEntry,
     "records": WantedRecord,
     "transfer": TransferRule,
@@ -46,6 +48,7 @@ TABLES = {
     "[zones]": ZoneEntry,
     "[lists]": ZoneList,
     "[catalogs]": Catalog,
+    "tokens.anna": NamedToken,
     "keys.xfr": WrittenKey,
     "[routes]": Route,
 }

@@ -167,6 +167,7 @@ def understood(
             }
             for name, check in config.checks.items()
         ],
+        "tokens": [{"name": token.name, "role": str(token.role)} for token in config.tokens.values()],
         "keys": [
             {"name": key.name, "wire_name": key.wire_name, "algorithm": key.algorithm} for key in config.keys.values()
         ],

@@ -43,6 +43,7 @@ def tables(said: dict[str, Any], most: int | None) -> list[PrintedTable]:
         PrintedTable("Severities of zones", ("zone", "code", "severity"), list(_severity_rows(zones))),
         PrintedTable("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
         PrintedTable("Canaries", ("will change", "at", "with key", "within"), list(_canary_rows(zones))),
+        PrintedTable("Tokens", ("token", "role"), [(token["name"], token["role"]) for token in said["tokens"]]),
         PrintedTable("Keys", ("key", "on the wire", "algorithm"), keys),
         PrintedTable("Receivers", ("receiver", "type"), receivers, nobody),
         PrintedTable("Routes", ROUTE_COLUMNS, list(map(_route_row, said["routes"]))),

@@ -33,7 +33,8 @@ def named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _label(value: object) -> str:
+def label(value: object) -> str:
+    """A name that needs no quotes anywhere. Raises InvalidValue."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
         return value
     raise InvalidValue(f"{quoted(str(value))} is not a name", "letters, digits, dots, hyphens, underscores; at most 63")
@@ -69,7 +70,7 @@ def severity(value: object) -> Severity:
     return Severity.parse(value)
 
 
-Label = Annotated[str, BeforeValidator(_label, written=str)]
+Label = Annotated[str, BeforeValidator(label, written=str)]
 PageUrl = Annotated[str, BeforeValidator(_page_url, written=str)]
 DatabasePath = Annotated[Path, BeforeValidator(_database)]
 DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, written=str)]

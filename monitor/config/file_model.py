@@ -14,9 +14,11 @@ from monitor.config.keys import WrittenKey
 from monitor.config.model import Catalog, ServerEntry, ZoneEntry, ZoneList
 from monitor.config.sections import SECTIONS
 from monitor.config.tables import Table, core, or_short, settings_of, table_of
+from monitor.config.tokens import NamedToken
 
 TABLES: Mapping[str, type[Any]] = MappingProxyType(
     {
+        "tokens": NamedToken,
         "keys": WrittenKey,
         "servers": ServerEntry,
         "zones": ZoneEntry,
@@ -42,6 +44,7 @@ class File(Table):
     checks: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of a check: see its documentation."
     )
+    tokens: dict[str, Any] = Field(default_factory=dict)
     keys: dict[str, Any] = Field(default_factory=dict)
     servers: dict[str, Any] = Field(default_factory=dict)
     zones: list[Any] = Field(default_factory=list, description="A name alone is a zone with nothing but a name.")
@@ -66,6 +69,7 @@ def whole(*, described: bool = False) -> type[File]:
     zone, listed = tables["zones"], tables["lists"]
     options: dict[str, Any] = {key: (zone.model_fields[key].annotation, zone.model_fields[key]) for key in OPTIONS}
     kinds = {
+        "tokens": dict.__class_getitem__((str, tables["tokens"])),
         "keys": dict.__class_getitem__((str, tables["keys"])),
         "servers": dict.__class_getitem__((str, tables["servers"])),
         "zones": list.__class_getitem__(or_short(zone, named) | None),

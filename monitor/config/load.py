@@ -6,9 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alerting.model import Policy, Secret
+from alerting.model import Policy
 from checks.base import Check
-from checks.common.text import plural
 from checks.registry import CHECKS
 from monitor.config import addresses, file_model, toml_reader
 from monitor.config.advice import advise
@@ -24,6 +23,7 @@ from monitor.config.secrets import FileContext, secret_keys
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
 from monitor.config.servers import server_paths, servers
 from monitor.config.tables import instance_of, table_of
+from monitor.config.tokens import check_token, named_tokens
 from monitor.config.transfer_circles import check_upstreams
 from monitor.config.zone_lists import Lists
 from monitor.config.zones import References, ignored
@@ -33,9 +33,6 @@ from monitor.probe.settings import Probe
 __all__ = ["ConfigError", "load", "parse"]
 
 T = TypeVar("T")
-
-MIN_TOKEN_LENGTH = 10
-"""Characters."""
 
 
 def load(path: Path, env: Mapping[str, str], *, elsewhere: bool = False) -> Config:
@@ -67,9 +64,11 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     watched, listed = lists.read(file)
     catalogs_read = catalogs(problems, file.catalogs, references)
     check_upstreams(problems, server_paths(written_servers), references.servers, watched)
+    service = _service(problems, file, context)
     config = Config(
         path=path,
-        service=_service(problems, file, context),
+        service=service,
+        tokens=named_tokens(problems, file.tokens, service.token, context),
         probe=probe,
         resolver=_section(problems, file, "resolver", Resolver, context),
         notify=_notify(problems, file, context),
@@ -108,29 +107,17 @@ def _section(problems: Problems, file: file_model.File, name: str, cls: type[T],
 def _service(problems: Problems, file: file_model.File, context: FileContext) -> ServiceSettings:
     table, service = file.section("service"), _section(problems, file, "service", ServiceSettings, context)
     token = next((key for key in secret_keys("token") if getattr(table, key) is not None), None)
-    _check_token(problems, service.token, token or "token")
+    check_token(problems, service.token, ("service", token or "token"))
     if table.database is None:
         service = replace(service, database=context.path(str(service.database)))
     if wrong := other_kind(service.database):
         problems.mistake(("service", "database"), f"{quoted(str(service.database))} is {wrong}")
     host = service.listen[0]
-    if not addresses.loopback(host) and not service.public and token is None:
+    if not addresses.loopback(host) and not service.public and token is None and not file.tokens:
         where = ("service", "listen")
         hint = 'set token_file = "…", or public = true if anyone may read it'
         problems.mistake(where, f"{host} can be reached by others, who need no token", hint)
     return service
-
-
-def _check_token(problems: Problems, token: Secret | None, key: str) -> None:
-    """Whether it can be sent in a header, and is not soon guessed."""
-    if token is None:
-        return
-    text, where = token.reveal(), ("service", key)
-    if text != text.strip():
-        problems.mistake(where, "begins or ends with a space, which does not arrive in a header")
-    elif len(text) < MIN_TOKEN_LENGTH:
-        said = f"the token has {plural(len(text), 'character')}: so few can be guessed"
-        problems.warn(where, said, "make one with: openssl rand -hex 20")
 
 
 def _probe(problems: Problems, file: file_model.File, context: FileContext) -> Probe:

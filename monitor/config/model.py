@@ -35,6 +35,7 @@ from monitor.config.field_types import (
 )
 from monitor.config.records import spelled
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
+from monitor.config.tokens import NamedToken
 from monitor.config.validators import BeforeValidator
 from monitor.probe.settings import Probe, TlsSettings
 from monitor.probe.types import TsigKey
@@ -284,6 +285,7 @@ def no_zones() -> ZoneTable[ZoneEntry]:
 class Config:
     path: Path | None = None
     service: ServiceSettings = field(default_factory=ServiceSettings)
+    tokens: Mapping[str, NamedToken] = field(default_factory=dict)
     probe: Probe = Probe()
     resolver: Resolver = field(default_factory=Resolver)
     cadence: Mapping[str, timedelta] = field(default_factory=dict)

@@ -19,10 +19,11 @@ class ServiceSettings:
 
     listen: ListenText = ("127.0.0.1", 9953)
     """Address and port of the page, the API and `/metrics`; port 0 takes a free one. Beyond loopback it is refused
-    without `token` or `public`. A port in use or an address that is not there ends `run` with 1, a port that this user
-    may not listen on with 78."""
+    without a token (here or in [tokens](#tokensname)) or `public`. A port in use or an address that is not there ends
+    `run` with 1, a port that this user may not listen on with 78."""
     token: Secret | None = field(default=None, metadata={"example": 'token_file = "token"'})
-    """Who reads the page must know it; needed beyond loopback, unless `public`. After ten different wrong ones in a
+    """Who reads the page must know it; or one of [tokens](#tokensname). Needed beyond loopback, unless `public`. It
+    reads, and acts on nothing. After ten different wrong ones in a
     row a client has to wait, with the right one, too; the same wrong one again and again (a job that has an old
     token) slows nobody and is told once in the log. Clients behind a reverse proxy on the same machine are told
     apart by the last address in `X-Forwarded-For`, so the proxy must set that header, or append to it. Where it

@@ -75,4 +75,7 @@ def as_started(config: Config, before: Config) -> tuple[Config, list[str]]:
     kept = {name: getattr(before.service, name) for name in RESTART_ONLY_KEYS}
     differ = [name for name, value in kept.items() if getattr(config.service, name) != value]
     differ += [key for key, value in asdict(before.metrics).items() if getattr(config.metrics, key) != value]
-    return replace(config, service=replace(config.service, **kept), metrics=before.metrics), differ
+    taken = replace(config, service=replace(config.service, **kept), metrics=before.metrics)
+    if before.tokens and not (taken.tokens or taken.service.token):  # or the port would be open to all
+        return replace(taken, tokens=before.tokens), [*differ, "tokens"]
+    return taken, differ

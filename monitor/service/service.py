@@ -177,6 +177,7 @@ class Service:
             self._stopping, ServiceWaits(lambda: self._evaluator.plan.zones, self._poller.probe),
             ServiceDiffs(lambda: self._evaluator.plan.zones, self._poller.probe),
             Settings(service.token, service.public, config.metrics.max_zones, service.url),
+            lambda: tuple(self.config.tokens.values()),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)
 

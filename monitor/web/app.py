@@ -13,7 +13,7 @@ from starlette.types import ExceptionHandler
 
 from monitor.state.ports import StoreError
 from monitor.web.api import Api
-from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, is_same_secret, read_form, set_session_cookie
+from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, read_form, set_session_cookie, token_given
 from monitor.web.client_address import forwarded_client
 from monitor.web.diff_page import DiffPage
 from monitor.web.diffs import DiffEndpoint, Diffs
@@ -95,7 +95,7 @@ def _plain(trouble: list[str]) -> Response:
 
 
 class Login:
-    """The form that asks for the token, once, and gives a cookie for it."""
+    """The form that asks for a token, once, and gives a cookie for it."""
 
     def __init__(self, context: WebContext, renderer: Renderer, attempts: LoginAttempts) -> None:
         self._context = context
@@ -103,13 +103,12 @@ class Login:
         self._attempts = attempts
 
     async def form(self, request: Request) -> Response:
-        if self._context.settings.token is None:
+        if not self._context.tokens:
             raise HTTPException(404)
         return self._renderer.bare("login.html", 200, {}, wrong=False, wait=0, next="/")
 
     async def enter(self, request: Request) -> Response:
-        token = self._context.settings.token
-        if token is None:
+        if not self._context.tokens:
             raise HTTPException(404)
         form = await read_form(request)
         back = form.get("next", "/")
@@ -117,11 +116,12 @@ class Login:
         if wait := self._attempts.wait(client, now):
             return self._renderer.bare("login.html", 429, {"Retry-After": str(wait)}, wrong=True, wait=wait, next=back)
         given = form.get("token", "").encode()
-        if not is_same_secret(given, token.reveal()):
+        token = token_given(given, self._context.tokens)
+        if token is None:
             self._attempts.wrong(client, given, now)
             return self._renderer.bare("login.html", 401, {}, wrong=True, wait=0, next=back)
         response = RedirectResponse(back if _OWN_PATH.fullmatch(back) else "/", 303)
-        set_session_cookie(response, self._context.settings, token, self._context.now())
+        set_session_cookie(response, self._context.settings, token.token, self._context.now())
         return response
 
     async def leave(self, request: Request) -> Response:

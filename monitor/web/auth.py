@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerting.model import Secret
+from monitor.config.tokens import LOCAL, NamedToken
+from monitor.web.caller import Caller, without_token
 from monitor.web.client_address import forwarded_client
 from monitor.web.login_attempts import LoginAttempts
 from monitor.web.snapshot import Settings, View, WebContext
@@ -23,11 +26,24 @@ SESSION_LIFETIME = timedelta(days=30)
 MAX_FORM_SIZE = 4096
 """Octets a form may have."""
 MAX_BODY_SIZE = 16384
-"""Octets that a request to wait or to compare may have; nothing else may have a body."""
+"""Octets that a request of the API may have."""
 READS = ("GET", "HEAD")
-FORMS = ("/login", "/logout")
-_PAGE_FORM = re.compile(r"/zones/.+/diff")
-_ASKING = re.compile(r"/api/v1/zones/.+/(?:wait|diff)")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Paths where more is taken than reads: by these methods, with so many octets at most."""
+
+    paths: re.Pattern[str]
+    methods: tuple[str, ...] = ("POST",)
+    octets: int = MAX_BODY_SIZE
+
+
+TAKEN = (
+    Taken(re.compile(r"/login|/logout|/zones/.+/diff|/incidents/[^/]+/acknowledge"), octets=MAX_FORM_SIZE),
+    Taken(re.compile(r"/api/v1/zones/.+/(?:wait|diff)")),
+    Taken(re.compile(r"/api/v1/incidents/[^/]+/acknowledge"), ("POST", "DELETE")),
+)
 OPEN_PATHS = ("/healthz", "/readyz", "/login", "/logout", "/static/")
 """What anybody may always ask for; none of it tells anything of a zone."""
 
@@ -48,7 +64,7 @@ Refuse = Callable[[Scope, int, Mapping[str, str]], Response]
 
 class AuthMiddleware:
     """ASGI middleware before all routes: it writes the security headers, refuses bodies and other methods, and puts
-    a View into the state of each request that may pass. ``refuse`` makes the answer to one that may not.
+    a View and a Caller into the state of each request that may pass. ``refuse`` makes the answer to one that may not.
 
     ``attempts`` slows whoever sends wrong tokens in a header; a cookie is no guess that could ever be right.
     """
@@ -72,49 +88,43 @@ class AuthMiddleware:
         await self.refuse(scope, status, headers)(scope, receive, send_with_headers)
 
     def _refused(self, scope: Scope) -> tuple[int, dict[str, str]] | None:
-        most = _largest_body(scope["path"]) if scope["method"] == "POST" else 0
-        if scope["method"] not in READS and not most:
-            return 405, {"Allow": "GET, HEAD", "Connection": "close"}
+        method = scope["method"]
+        taken = None if method in READS else next((one for one in TAKEN if one.paths.fullmatch(scope["path"])), None)
+        if method not in READS and (taken is None or method not in taken.methods):
+            return 405, {"Allow": ", ".join((*READS, *(taken.methods if taken else ()))), "Connection": "close"}
         headers = Headers(scope=scope)
-        if _octets(headers) > most:
+        if _octets(headers) > (taken.octets if taken else 0):
             return 413, {"Connection": "close"}
-        view, wait = self._view(scope, headers)
-        if (
-            self.context.settings.token is None
-            and view is View.WHOLE
-            and not is_same_origin(headers, self.context.settings.url)
-        ):
+        tokens = self.context.tokens
+        caller, wait = self._caller(scope, headers, tokens)
+        sees_all = caller is not None and caller.view is View.WHOLE
+        if sees_all and not tokens and not is_same_origin(headers, self.context.settings.url):
             return 421, {"Connection": "close"}
         if wait and not scope["path"].startswith(OPEN_PATHS):
             return 429, {"Retry-After": str(wait)}
-        if view is None and not scope["path"].startswith(OPEN_PATHS):
+        if caller is None and not scope["path"].startswith(OPEN_PATHS):
             return 401, {"WWW-Authenticate": 'Bearer realm="soawatch"'}
-        scope.setdefault("state", {})["view"] = view or View.PUBLIC
+        caller = caller or Caller(View.PUBLIC)
+        scope.setdefault("state", {}).update(view=caller.view, caller=caller)
         return None
 
-    def _view(self, scope: Scope, headers: Headers) -> tuple[View | None, int]:
-        """What the sender may see, and for how many seconds the token that came along is not looked at."""
+    def _caller(self, scope: Scope, headers: Headers, tokens: Sequence[NamedToken]) -> tuple[Caller | None, int]:
+        """Who sends it, and for how many seconds the token that came along is not looked at."""
         settings, now = self.context.settings, self.context.now()
-        if settings.token is None:
-            return (View.PUBLIC if settings.public else View.WHOLE), 0
-        others = View.PUBLIC if settings.public else None
+        others = Caller(View.PUBLIC) if settings.public else None
+        if not tokens:
+            return others or without_token(headers, settings.url, LOCAL), 0
         given = bearer(headers)
         if given is None:
-            return (View.WHOLE if has_session(headers, settings.token, now) else others), 0
+            known = session_of(headers, tokens, now)
+            return (others if known is None else Caller.of_token(known)), 0
         client = forwarded_client(scope)
         if wait := self.attempts.wait(client, now):
             return others, wait
-        if is_same_secret(given, settings.token.reveal()):
-            return View.WHOLE, 0
+        if (known := token_given(given, tokens)) is not None:
+            return Caller.of_token(known), 0
         self.attempts.wrong(client, given, now)
         return others, 0
-
-
-def _largest_body(path: str) -> int:
-    """Octets that may be posted there; zero: nothing may."""
-    if path in FORMS or _PAGE_FORM.fullmatch(path):
-        return MAX_FORM_SIZE
-    return MAX_BODY_SIZE if _ASKING.fullmatch(path) else 0
 
 
 def _octets(headers: Headers) -> int:
@@ -159,10 +169,17 @@ def bearer(headers: Headers) -> bytes | None:
     return given.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
 
 
-def has_session(headers: Headers, token: Secret, now: datetime) -> bool:
-    """Whether the cookie of the form comes with the request."""
+def session_of(headers: Headers, tokens: Sequence[NamedToken], now: datetime) -> NamedToken | None:
+    """Of which token a cookie of the form comes with the request."""
     cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
-    return any(name == COOKIE and _genuine(value, token, now) for name, _, value in cookies)
+    values = [value for name, _, value in cookies if name == COOKIE]
+    return next((one for one in tokens if any(_genuine(value, one.token, now) for value in values)), None)
+
+
+def token_given(given: bytes, tokens: Sequence[NamedToken]) -> NamedToken | None:
+    """Which of them it is; all are compared, so that the time does not tell which was nearly it."""
+    found = [one for one in tokens if is_same_secret(given, one.token.reveal())]
+    return found[0] if found else None
 
 
 def is_same_secret(given: bytes, secret: str) -> bool:

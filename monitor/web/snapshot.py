@@ -15,6 +15,7 @@ from checks.common.zone_difference import ZoneComparison
 from checks.model import Address, Server, Zone
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
+from monitor.config.tokens import NamedToken
 from monitor.probe.message.names import BadName, parse_name
 from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
@@ -40,10 +41,10 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Without ``token`` and not ``public``: whoever reaches the port sees everything (it is a loopback port).
+    """Without any token and not ``public``: whoever reaches the port sees everything (it is a loopback port).
 
-    ``token``: whoever has it sees everything; others see nothing, or, when ``public``, the public view.
-    ``public`` without ``token``: everybody has the public view. ``url`` is how people reach the page.
+    With ``token``, or a named one: whoever has one sees everything; others see nothing, or, when ``public``, the public
+    view. ``public`` without a token: everybody has the public view. ``url`` is how people reach the page.
     """
 
     token: Secret | None = None
@@ -88,9 +89,15 @@ class ZoneDiffs(WatchedZones, Protocol):
         ...
 
 
+def _no_tokens() -> Sequence[NamedToken]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class WebContext:
-    """``status`` gives the present Status; ``registry`` has all counters; ``stopping`` ends all open streams."""
+    """``status`` gives the present Status; ``registry`` has all counters; ``stopping`` ends all open streams.
+    ``named_tokens`` are those of the present configuration.
+    """
 
     status: Callable[[], Status]
     registry: CollectorRegistry
@@ -103,6 +110,13 @@ class WebContext:
     waits: ZoneWaits
     diffs: ZoneDiffs
     settings: Settings = Settings()
+    named_tokens: Callable[[], Sequence[NamedToken]] = _no_tokens
+
+    @property
+    def tokens(self) -> Sequence[NamedToken]:
+        """All that are good; that of [service] has no name."""
+        own = self.settings.token
+        return self.named_tokens() if own is None else (NamedToken("", own), *self.named_tokens())
 
 
 TICKING = "heartbeat"

@@ -97,8 +97,9 @@ class Renderer:
             "seen": revision(self._context),
             "path": request.scope["path"],
             "has_sources": bool(status.sources),
-            "can_leave": self._context.settings.token is not None and view is View.WHOLE,
-            "can_enter": self._context.settings.token is not None and view is View.PUBLIC,
+            "can_leave": bool(self._context.tokens) and view is View.WHOLE,
+            "can_enter": bool(self._context.tokens) and view is View.PUBLIC,
+            "caller": request.state.caller,
         }
         return HTMLResponse(self._templates.get_template(template).render(common | what))
 

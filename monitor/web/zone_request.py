@@ -12,7 +12,7 @@ def refuse_public(request: Request, context: WebContext, what: str) -> None:
     """Only who sees everything may ``what`` ("wait"). Raises HTTPException for others."""
     if request.state.view is View.WHOLE:
         return
-    if context.settings.token is None:
+    if not context.tokens:
         raise HTTPException(403, f"public viewers cannot {what}: nobody may ask nameservers by us without a token")
     raise HTTPException(401, headers={"WWW-Authenticate": 'Bearer realm="soawatch"'})
 

@@ -20,6 +20,7 @@ from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange
 from monitor.config.low_caps import LowCap
+from monitor.config.tokens import NamedToken, Role
 from monitor.config.zone_sources import SourceTrouble
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.notify.responder import NotifyResult
@@ -381,6 +382,7 @@ class Stage:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     waits: ZoneWaits = field(default_factory=no_waits)
     diffs: ZoneDiffs = field(default_factory=no_diffs)
+    tokens: tuple[NamedToken, ...] = ()
 
     def context(self) -> WebContext:
         return WebContext(
@@ -395,6 +397,7 @@ class Stage:
             waits=self.waits,
             diffs=self.diffs,
             settings=self.settings,
+            named_tokens=lambda: self.tokens,
         )
 
     def show(self, status: Status) -> None:
@@ -404,6 +407,14 @@ class Stage:
 
 TOKEN = "correct-horse-battery"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+ANNA = NamedToken("anna", Secret("annas-own-token"), Role.OPERATE)
+VIEWER = NamedToken("viewer", Secret("viewers-own-token"))
+
+
+def bearer(token: NamedToken) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.token.reveal()}"}
+
 
 WHO_MAY_ASK: list[tuple[bool, bool, dict[str, str], int]] = [
     (False, False, {}, 200),

@@ -43,7 +43,8 @@ def place(tmp_path: Path) -> Path:
     certified(tmp_path, "mail.example.com")
     for name in set(re.findall(r'_file = "(.+?)"', WHOLE)) - {"ca.pem"}:
         text = "https://hooks.example.com/dns" if name.endswith(".url") else "aGVsbG8gd29ybGQ="
-        (tmp_path / name).write_text(f"{text}\n" if name != "pagerduty.key" else "0" * 32)
+        own = {"pagerduty.key": "0" * 32, "anna.token": "annas-own-token"}
+        (tmp_path / name).write_text(own.get(name, f"{text}\n"))
         (tmp_path / name).chmod(0o600)
     (tmp_path / "zones.d").mkdir()
     for name, zone in (("zones.txt", "a.example"), ("customers.csv", "name\nb.example"), ("zones.d/one", "c.example")):
@@ -67,6 +68,10 @@ def test_tables_of_the_page_and_sections_of_the_example_are_what_the_code_says()
     assert made.page(PAGE) == PAGE, run
     example = EXAMPLE.read_text(encoding="utf-8")
     assert made.example(example) == example, run
+
+
+SECRETS = ("service", "tokens", "keys", "receivers", "lists")
+"""Sections with secrets."""
 
 
 def tables() -> Iterator[tuple[str, type[BaseModel]]]:
@@ -142,7 +147,7 @@ def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
 @pytest.mark.parametrize(("section", "key"), ALL, ids=str)
 def test_every_key_is_in_the_example(section: str, key: str) -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    ways = other_ways(key) if section.split(maxsplit=1)[0] in ("service", "keys", "receivers", "lists") else {key}
+    ways = other_ways(key) if section.split(maxsplit=1)[0] in SECRETS else {key}
     assert any(re.search(rf"(^|[\[\s#.{{\"]){re.escape(way)}(\"?\s*=|\]|\.)", text, re.MULTILINE) for way in ways)
 
 
@@ -161,8 +166,14 @@ BLOCKS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_what_the_page_shows_is_understood(block: str, place: Path) -> None:
-    for name in ("xfr", "smtp", "pager-secret", "pager-url"):
-        text = {"pager-secret": "whsec_aGVsbG8gd29ybGQ=", "pager-url": "https://pager.example.com/"}
+    for name in ("xfr", "smtp", "pager-secret", "pager-url", "anna", "prometheus"):
+        own = f"token-of-{name}"
+        text = {
+            "anna": own,
+            "prometheus": own,
+            "pager-secret": "whsec_aGVsbG8gd29ybGQ=",
+            "pager-url": "https://pager.example.com/",
+        }
         (place / name).write_text(text.get(name, "aGVsbG8gd29ybGQ="))
     config = parse(block, place / "config.toml", {"CREDENTIALS_DIRECTORY": str(place)})
     assert config.zones or config.catalogs
@@ -187,6 +198,7 @@ def test_defaults_on_the_page_are_the_defaults(section: str, key: str, value: st
     start = {
         "zones": '[[zones]]\nname = "example.com"\n',
         "servers": '[servers."ns.example"]\n',
+        "tokens": '[tokens.anna]\ntoken = "correct-horse-battery"\n',
         "keys": '[keys.k]\nsecret = "aGVsbG8gd29ybGQ="\n',
         "catalogs": '[[catalogs]]\nzone = "c.example"\nfrom = ["192.0.2.1"]\n',
         "lists": '[[lists]]\nfile = "zones.txt"\n',

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from monitor.cli.check_config import command
 from monitor.config.load import ConfigError, parse
 from monitor.config.model import Config
+from monitor.config.tokens import Role
 
 ZONE = '[[zones]]\nname = "example.com"\nservers = ["192.0.2.1"]\n'
 KEYED = f'{ZONE}transfer = {{ key = "k", expect = "allowed" }}\n'
@@ -237,6 +238,13 @@ def test_tokens_that_can_be_sent(tmp_path: Path, token: str) -> None:
     ):
         assert config.service.token is not None
         assert config.service.token.reveal() == token
+
+
+def test_a_named_token_is_enough_beyond_loopback() -> None:
+    config = read(f'{ZONE}[service]\nlisten = "192.0.2.10:9953"\n[tokens.anna]\ntoken_env = "T"\n', T="x" * 9)
+    assert [(name, token.role) for name, token in config.tokens.items()] == [("anna", Role.READ)]
+    (warning,) = config.warnings
+    assert "tokens.anna.token_env: the token has 9 characters: so few can be guessed" in warning
 
 
 def test_tokens_that_do_not_arrive_as_they_are() -> None:

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from alerting.model import Secret
 from checks.model.zone_table import ZoneTable
 from monitor.config.load import parse
 from monitor.config.model import Config
 from monitor.config.sections import Metrics
+from monitor.config.tokens import NamedToken
 from monitor.polling.discovery import DiscoveredZones
 from monitor.service.plan import PERIODIC_JOBS, as_started, cadences, plan_of
 from tests.support.observations import zone
@@ -59,6 +61,17 @@ def test_what_needs_a_restart_stays_as_it_was_and_is_named() -> None:
     assert as_started(replace(before, metrics=Metrics(7)), before)[1] == ["max_zones"]
     other = replace(before, metrics=Metrics(max_servers=7))
     assert as_started(other, before) == (before, ["max_servers"])
+
+
+def test_tokens_come_and_go_with_a_reload_but_never_leave_the_port_open() -> None:
+    anna, bert = (NamedToken(name, Secret(f"token of {name}")) for name in ("anna", "bert"))
+    nobody = config()
+    one, other = replace(nobody, tokens={"anna": anna}), replace(nobody, tokens={"bert": bert})
+    assert as_started(one, nobody) == (one, [])
+    assert as_started(other, one) == (other, [])
+    assert as_started(nobody, one) == (one, ["tokens"])
+    closed = replace(nobody, service=replace(nobody.service, token=Secret("that of the service")))
+    assert as_started(closed, replace(closed, tokens={"anna": anna})) == (closed, [])
 
 
 def test_retention_may_change() -> None:

@@ -18,6 +18,8 @@ from checks.model import Zone
 from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, UPDATES, Impact, Scope
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import AHEAD, REGRESSED
+from checks.tls import NO_TRANSFERS
+from checks.transfer import FAILED, OVER_TLS
 
 _TYPES = FINDING_TYPES.values()
 
@@ -105,6 +107,15 @@ def with_serial(code: str, here: Collection[str]) -> str:
     return min((other for other in here if FAMILIES.get(other) in (NUMBERING, REPLICATION)), default=code)
 
 
+def code_of_cause(key: AlertKey, here: Collection[str]) -> str:
+    """The code that the cause of an alert goes by where these stand: as ``with_serial`` says, and that of TLS for a
+    transfer over TLS that fails where TLS does.
+    """
+    if key.code == FAILED.code and OVER_TLS in key.subject:
+        return min(NO_TRANSFERS.intersection(here), default=key.code)
+    return with_serial(key.code, here)
+
+
 class Causes:
     """The cause of each alert that stands, kept up to date alert by alert.
 
@@ -189,7 +200,7 @@ class Causes:
             return Cause("receiver", key.subject)
         if key.server is None:
             return Cause("zone", key.zone)
-        root, code = key.server, with_serial(key.code, self._codes[key.zone][key.server])
+        root, code = key.server, code_of_cause(key, self._codes[key.zone][key.server])
         if code in _FROM_ABOVE:
             root = self._roots[key.zone].get(root, root)
         families = _families(code, self._codes[key.zone][root], above=root != key.server)

@@ -28,6 +28,8 @@ INVALID = FindingType(
 )
 EXPIRED = FindingType("tls-certificate-expired", Severity.CRITICAL, "A certificate for TLS has ended", family="tls")
 EXPIRING = FindingType("tls-certificate-expiring", Severity.WARNING, "A certificate for TLS ends soon", family="tls")
+NO_TRANSFERS = frozenset({UNREACHABLE.code, INVALID.code, EXPIRED.code})
+"""Who transfers over TLS gets nothing there."""
 _CERTIFICATE = frozenset({TlsFault.NAME, TlsFault.UNTRUSTED, TlsFault.PIN, TlsFault.NOT_YET_VALID})
 
 

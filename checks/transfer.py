@@ -43,6 +43,8 @@ FAILED = FindingType(
 SLOW = FindingType("transfer-slow", Severity.WARNING, "A zone transfer takes longer than it may")
 FINDINGS = (REFUSED, FAILED, SLOW, NOT_OFFERED, OPEN)
 
+OVER_TLS = " over TLS"
+"""What the subject says of a row that is asked so."""
 _TOLD = frozenset({TransferResult.TLS, TransferResult.EMPTY, TransferResult.MALFORMED, TransferResult.SERIAL_MOVED})
 """Failures of which the prober says what is wrong, at which record, and which secondaries would refuse it."""
 
@@ -163,7 +165,7 @@ def subject(rule: TransferRule) -> str:
 
 def _way(rule: TransferRule) -> str:
     """How it is asked otherwise than usual."""
-    return f"{' over TLS' if rule.transport == 'tls' else ''}{f' from {rule.source}' if rule.source else ''}"
+    return f"{OVER_TLS if rule.transport == 'tls' else ''}{f' from {rule.source}' if rule.source else ''}"
 
 
 def _row(

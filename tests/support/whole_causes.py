@@ -17,6 +17,8 @@ from alerting.root_cause import (
 from alerting.trouble_groups import MAJORITY, MIN_GROUP
 from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, Severity
 from checks.soa_serial import AHEAD, REGRESSED
+from checks.tls import NO_TRANSFERS
+from checks.transfer import FAILED, OVER_TLS
 
 ZoneAtServer = tuple[str, str]
 Trouble = tuple[str, str]
@@ -51,6 +53,8 @@ def whole_root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph
         else:
             of_serials = sorted(c for c in codes[key.zone, key.server] if family(c) in (REPLICATION, NUMBERING))
             code = of_serials[0] if of_serials and family(key.code) == RECORDS else key.code
+            of_tls = sorted(codes[key.zone, key.server] & NO_TRANSFERS)
+            code = of_tls[0] if of_tls and key.code == FAILED.code and OVER_TLS in key.subject else code
             root = _blamed(code, (key.zone, key.server), roots)
             families = _families(code, codes[root], above=root != (key.zone, key.server))
             at_fault = _belongs(root, families, grouped, dependency_graph)

@@ -25,7 +25,9 @@ CODES = {
     "soa-serial": ("serial-late", "serial-overdue", "serial-ahead", "serial-regressed", "serial-stuck"),
     "reachable": ("server-unreachable", "tcp-unreachable", "zone-not-served", "zone-expired"),
     "records": ("record-differs", "transfer-refused", "transfer-open", "ttl-differs"),
+    "transfer": ("transfer-failed", "tls-unreachable"),
 }
+SUBJECTS = {"records": ("", "", "a", "b"), "transfer": ("must be allowed", "must be allowed over TLS")}
 POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10))
 RECEIVERS = ("all", "pager", "b-team", "ns3-team")
 ROUTES = (
@@ -88,7 +90,7 @@ class Twin:
             for address in (*server.addresses, None):
                 for code in CODES[check]:
                     if self.chance.random() < (0.8 if server.name in dead and check == "reachable" else bad):
-                        subject = self.chance.choice(("", "", "a", "b")) if check == "records" else ""
+                        subject = self.chance.choice(SUBJECTS.get(check, ("",)))
                         words = f"{code} {self.minutes}"
                         found[code, server.name, address, subject] = Finding(code, words, server.name, address, subject)
         if self.chance.random() < bad:

@@ -207,6 +207,26 @@ def test_transfers_that_fail_where_tcp_is_dead_are_the_same_trouble() -> None:
     assert set(causes(alerts).values()) == {f"zone {A}"}
 
 
+@pytest.mark.parametrize(
+    ("tls", "failed", "subject", "cause"),
+    [
+        ("tls-unreachable", "transfer-failed", "key xfr, must be allowed over TLS", "server ns1"),
+        ("tls-certificate-expired", "transfer-failed", "no key, must be allowed over TLS from ::1", "server ns1"),
+        ("tls-certificate-invalid", "transfer-failed", "key xfr, must be allowed", f"zone {A}"),
+        ("tls-certificate-expiring", "transfer-failed", "key xfr, must be allowed over TLS", f"zone {A}"),
+        ("tls-unreachable", "transfer-refused", "key xfr, must be allowed over TLS", f"zone {A}"),
+    ],
+)
+def test_transfers_over_tls_that_fail_where_tls_does_are_the_same_trouble(
+    tls: str, failed: str, subject: str, cause: str
+) -> None:
+    """Though one zone alone is to be given over TLS, at two servers."""
+    every = [alert(name, tls, one) for name in (A, B, C) for one in ("ns1", "ns2")]
+    alone = [alert(A, failed, one, subject=subject) for one in ("ns1", "ns2")]
+    assert causes([*every, *alone])[A, "ns1", failed] == cause
+    assert set(causes([alert(A, tls, "ns1"), alone[0]]).values()) == {f"zone {A}"}
+
+
 def test_updates_that_a_dead_server_does_not_take_are_the_same_trouble() -> None:
     alerts = [alert(name, "server-unreachable", "ns1") for name in (A, B, C)] + [
         alert(D, "canary-update-failed", "ns1")

@@ -5,6 +5,7 @@ error that is meant, over either transport, from one zone of many, under rate li
 """
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -137,6 +138,31 @@ async def test_one_zone_of_many() -> None:
         await prober.close()
     assert {one.serial for one in seen.values()} == {SERIAL}
     assert [name for name, one in seen.items() if one.without_edns] == ["z3.example.net."]
+
+
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+@pytest.mark.parametrize("machines", [2, 3])
+@pytest.mark.parametrize("words", MEANT)
+async def test_one_of_several_machines_that_fails_is_no_word_about_edns(
+    words: str, machines: int, transport: Transport
+) -> None:
+    """They take turns, and the first is the one that fails."""
+    turns = itertools.cycle([True] + [False] * (machines - 1))
+
+    def udp(query: Asked) -> list[bytes]:
+        return list(refusing(MEANT[words])(query)) if next(turns) else [good(query)]
+
+    async def tcp(query: Asked, connection: Connection) -> None:
+        await connection.send(udp(query)[0])
+        await connection.stall()
+
+    async with Nameserver(udp, tcp) as server:
+        prober = prober_of(PATIENT, {}, now)
+        query = Query("example.net.", "ns1", server.address, "example.net.", "SOA", transport)
+        (seen,) = [one async for batch in prober([query]) for one in batch]
+        await prober.close()
+    assert seen.without_edns == ""
+    assert seen.rcode in {words, "NOERROR"}  # the engine asks once more what it got without EDNS
 
 
 # --- the engine ---

@@ -21,11 +21,11 @@ from monitor.probe.client.tcp import Stream, connect, over_tcp
 from monitor.probe.client.tls import TlsContexts, TlsStream
 from monitor.probe.client.tls_pool import TlsPool
 from monitor.probe.client.update import Updates
+from monitor.probe.client.without_edns import retry_without_edns
 from monitor.probe.client.zonemd import with_digests
 from monitor.probe.message.ixfr import from_serial
 from monitor.probe.message.record_sorter import RecordSorter
 from monitor.probe.message.request import AXFR, IXFR, ZONEVERSION, Question, make_request, question
-from monitor.probe.message.response import NO_EDNS
 from monitor.probe.message.text import bounded
 from monitor.probe.message.tsig import Signer
 from monitor.probe.message.zone_digest import ZoneDigest
@@ -102,7 +102,9 @@ class Exchange:
         apex = query.qname == query.zone
         found = await (self._ask_version(attempt, asked) if query.version else self._ask(attempt, asked, edns=True))
         if isinstance(found, Response) and found.edns and found.answer.fails(apex=apex):
-            found = await self._retry_without_edns(attempt, asked, found)
+            found = await retry_without_edns(
+                found, attempt.count_retry, lambda edns: self._ask(attempt, asked, edns=edns)
+            )
         attempt.queue.record(_outcome(found))
         return self._observation(query, found)
 
@@ -118,19 +120,6 @@ class Exchange:
             attempt.count_retry()
         options = tuple(code for code in asked.options if code != ZONEVERSION)
         return await self._ask(attempt, replace(asked, options=options), edns=True)
-
-    async def _retry_without_edns(self, attempt: QueryAttempt, asked: Question, found: Response) -> Response:
-        """An error may be meant for EDNS: the question without it tells (RFC 6891 section 7). Without EDNS any answer
-        counts beside an error that says so, and beside another error one that is none.
-        """
-        rcode = found.answer.rcode
-        attempt.count_retry()
-        no_edns = await self._ask(attempt, asked, edns=False)
-        if not isinstance(no_edns, Response) or no_edns.answer.rcode == rcode:
-            return found
-        if no_edns.answer.error and rcode not in NO_EDNS:
-            return found
-        return replace(no_edns, discarded=no_edns.discarded + found.discarded, without_edns=rcode)
 
     async def _anywhere(self, attempt: QueryAttempt, asked: Question) -> Observation:
         waits = (attempt.queue.timeout / 2,) * 2

@@ -10,7 +10,10 @@ from checks.model.finding_type import FindingType, Scope, Severity
 UNCHECKED = FindingType(
     NOT_CHECKED, Severity.WARNING, "The monitor has not been able to check this for a while", consequence=True
 )
-OFFLINE = FindingType("monitor-offline", Severity.CRITICAL, "No server at all answers the monitor", scope=Scope.MONITOR)
+OFFLINE = FindingType(
+    "monitor-offline", Severity.CRITICAL, "The monitor is offline over an address family",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
 DATABASE_FAILING = FindingType(
     "database-failing", Severity.CRITICAL, "The monitor cannot write its database",
     scope=Scope.MONITOR, operators_only=True,

@@ -69,6 +69,12 @@ class Policy:
         default=timedelta(hours=4), metadata={"bounds": {"ge": timedelta(minutes=1)}, "off": True}
     )
     """How often you are told again while it lasts; at least `"1m"`; `"off"`: once is enough."""
+    witness: tuple[Address, ...] | None = field(
+        default=None,
+        metadata={"unset": "the resolvers and the default gateway", "example": 'witness = ["192.0.2.53"]'},
+    )
+    """Addresses beyond your uplink that tell whether this monitor is cut off or the servers are silent: any answer of
+    theirs counts, `REFUSED` and a closed port too ([Is it us?](offline.md)). `[]`: nobody is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ The monitor is *offline* over a family when nothing at all comes back over it, a
 - where anything comes back over the other family, one server is enough, as long as it is not one that is silent over
   the other family too: that one is dead itself, and says nothing about the family;
 - where nothing comes back over any family, it takes two servers: one alone may well be dead.
+
+So it is by what the servers tell. Where there are witnesses, these have the last word (``checks.zone_state.doubt``).
 """
 
 from collections import Counter
@@ -15,6 +17,7 @@ from datetime import datetime
 from checks.common.persistent_map import PersistentMap
 from checks.common.text import enumerated
 from checks.model import Address, Family, Observation, Outcome, Transport, ZonePoll
+from checks.zone_state.witness import WitnessWord
 
 ServerAddress = tuple[str, Address]
 """A server and one of its addresses."""
@@ -49,6 +52,18 @@ class Connectivity:
     address_counts: PersistentMap[str, AddressCounts] = field(default_factory=PersistentMap, compare=False)
     """Each server's, and below how many servers are of each pattern: very many of them cost no more than a few."""
     pattern_counts: Mapping[ReachabilityPattern, int] = field(default_factory=dict, compare=False)
+    words: Mapping[Family, WitnessWord] = field(default_factory=dict, compare=False)
+    """What witnesses said of each family that is in doubt."""
+    settled: Mapping[Family, datetime] = field(default_factory=dict, compare=False)
+    """When it was last clear that the monitor is not offline: who was silent then is silent by itself."""
+    decided: Mapping[Family, bool] = field(default_factory=dict, compare=False)
+    """Whether the monitor is offline, where that is not for the servers alone to tell."""
+    doubtful: tuple[Family, ...] = field(default=(), compare=False)
+    """The families whose witnesses are to be asked again and again."""
+    asking: tuple[Family, ...] = field(default=(), compare=False)
+    """Those of them that are to be asked at once: until then it is not known whether the monitor is offline."""
+    told: tuple[Family, ...] = field(default=(), compare=False)
+    """Those of ``offline`` that are not among them."""
 
 
 def record_poll(connectivity: Connectivity, poll: ZonePoll) -> Connectivity:
@@ -131,13 +146,14 @@ def _told(
     pattern_counts = Counter(connectivity.pattern_counts)
     pattern_counts.subtract(_pattern(connectivity.address_counts.get(server, {})) for server in address_counts)
     pattern_counts.update(map(_pattern, address_counts.values()))
-    return Connectivity(
-        connectivity.heard.updated(told),
-        tuple(family for family in Family if _is_offline(family, pattern_counts)),
-        connectivity.by.updated(by),
-        connectivity.since if at is None else connectivity.since.updated(dict.fromkeys(told, at)),
-        connectivity.address_counts.updated(address_counts),
-        pattern_counts,
+    return replace(
+        connectivity,
+        heard=connectivity.heard.updated(told),
+        offline=tuple(f for f in Family if offline_over(f, pattern_counts, connectivity.decided)),
+        by=connectivity.by.updated(by),
+        since=connectivity.since if at is None else connectivity.since.updated(dict.fromkeys(told, at)),
+        address_counts=connectivity.address_counts.updated(address_counts),
+        pattern_counts=pattern_counts,
     )
 
 
@@ -153,11 +169,24 @@ def keep_only(connectivity: Connectivity, places: Container[ServerAddress]) -> C
     # the zone that was answered for may be gone
     by = {place: ("", way) for place, (_, way) in connectivity.by.items() if place in kept}
     since = {place: at for place, at in connectivity.since.items() if place in kept}
-    return _told(Connectivity(since=PersistentMap(since)), kept, by, None)
+    empty = replace(
+        connectivity, heard=PersistentMap(), by=PersistentMap(), since=PersistentMap(since),
+        address_counts=PersistentMap(), pattern_counts={},
+    )  # fmt: skip
+    return _told(empty, kept, by, None)
 
 
-def _is_offline(family: Family, pattern_counts: Mapping[ReachabilityPattern, int]) -> bool:
+def is_silent_over(connectivity: Connectivity, family: Family) -> bool:
+    """Whether any address of the family is silent."""
+    return any(count > 0 and (family, False) in pattern for pattern, count in connectivity.pattern_counts.items())
+
+
+def offline_over(
+    family: Family, pattern_counts: Mapping[ReachabilityPattern, int], decided: Mapping[Family, bool]
+) -> bool:
     """Whether nothing comes back over the family, and the silence is the monitor's own trouble."""
+    if family in decided:
+        return decided[family]
     found = [(pattern, servers) for pattern, servers in pattern_counts.items() if servers > 0]
     if any((family, True) in pattern for pattern, _ in found):
         return False
@@ -173,13 +202,22 @@ def _is_heard(pattern: ReachabilityPattern) -> bool:
 
 def offline_explanation(connectivity: Connectivity, family: Family) -> str:
     """What is known of a family that the monitor is offline over, in a sentence."""
-    servers = sorted({server for server, address in connectivity.heard if address.family is family})
+    here = {place: answered for place, answered in connectivity.heard.items() if place[1].family is family}
+    servers = sorted({server for server, _ in here})
+    heard = {server for (server, _), answered in here.items() if answered}
+    word = connectivity.words.get(family)
+    silence = word.silence() if word is not None else ""
+    most = "" if word is not None and word.proven else "most likely "
     others = [other for other in Family if other is not family and other not in connectivity.offline]
-    works = f", while {enumerated(others)} works" if others and any(connectivity.heard.values()) else ""
-    if len(servers) == 1:
+    works = f", while {enumerated(others)} works" if others and any(connectivity.heard.values()) and not heard else ""
+    if heard:
+        silent = f"{len(servers) - len(heard)} of {len(servers)} servers do not answer over {family}{silence}"
+        return f"{silent}: {most}this monitor is cut off from them, and what is silent over {family} is not judged"
+    if len(servers) == 1 and most:
         alone = f"nothing answers over {family}, where only {servers[0]} is asked{works}"
         return f"{alone}: either this monitor is cut off there, or that server is; results over {family} are suspended"
-    return f"no server answers over {family} ({len(servers)} are asked){works}: most likely this monitor is cut off"
+    asked = f"{len(servers)} {'is' if len(servers) == 1 else 'are'} asked"
+    return f"no server answers over {family} ({asked}){silence}{works}: {most}this monitor is cut off"
 
 
 def offline_families(connectivity: Connectivity) -> tuple[Family, ...]:
@@ -199,7 +237,7 @@ def mask_offline(connectivity: Connectivity, poll: ZonePoll) -> ZonePoll:
                 seen,
                 outcome=Outcome.UNASKED,
                 transfer=None,
-                detail=f"no server at all answers the monitor over {seen.address.family.value}",
+                detail=f"the monitor is offline over {seen.address.family.value}",
             )
             if seen.outcome.no_response and seen.address.family in offline
             else seen

@@ -37,7 +37,7 @@ def config_text(
         "cadence": dict.fromkeys(CHECKS, every) | dict(cadence or {}),
         "probe": {"timeout": "500ms", "attempts": 2} | dict(probe or {}),
         "probe.transfer": {"deadline": deadline},
-        "alerting": {"grace": "1s", "settle": settle},
+        "alerting": {"grace": "1s", "settle": settle, "witness": []},
     }
     if key is not None:
         secret = {"secret_file": key_file} if key_file else {"secret": key.secret.reveal()}

@@ -32,15 +32,18 @@ from monitor.service.past_incidents import past_incidents
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
+from monitor.service.receiver_status import show_receivers
+from monitor.service.recheck_due import recheck_due
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
 from monitor.service.sourced_zones import SourcedZones
 from monitor.service.sweep_record import SweepRecord
 from monitor.service.waits import ServiceWaits
+from monitor.service.witnesses import Witnesses
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import SweepGroup
-from monitor.state.ports import PollMessage, StoreError, Sweep
+from monitor.state.ports import PollMessage, Sweep
 from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer
 from monitor.state.zone_index import no_zones
@@ -51,9 +54,6 @@ from monitor.web.server import WebServer
 from monitor.web.snapshot import Settings, WebContext
 
 log = structlog.get_logger(__name__)
-
-RECHECK_INTERVAL = 1.0
-"""Seconds between two looks at whether a grace or settle has ended meanwhile."""
 
 SHUTDOWN_TIMEOUT = 3.0
 """Seconds that the end of the service leaves to what is being evaluated and sent."""
@@ -109,7 +109,8 @@ class Service:
             self._open = opened.pop_all()
         self._run("evaluate", self._queue.evaluate(self._evaluator.process))
         self._run("deliver", self._dispatcher.run())
-        self._run("recheck", self._recheck())
+        self._run("recheck", recheck_due(self._evaluator.rechecks, self._poller.recheck, self._stopping))
+        self._run("witnesses", self._witnesses.run(self._stopping))
         self._run("estimate", self._estimate())
         self._run("zones", self._sourced_zones.follow(self._take_zones, self._evaluator.keep_zone_source))
         self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
@@ -140,6 +141,8 @@ class Service:
         )
         memory = MonitorState.of(remembered)
         self._posts = StandingPosts(self._dispatcher, memory.standing, self._render, now, monotonic)
+        self._witnesses = Witnesses(memory, lambda: self.config, self._publish, now, monotonic, self._registry)
+        await self._witnesses.read()
         self._write_buffer = WriteBuffer(self._store, now)
         server_series = ServerSeries(config.metrics.max_servers)
         self._evaluator = Evaluator(
@@ -305,14 +308,6 @@ class Service:
         self._ns_names.note(heard, self._evaluator.plan.zones, self._found)
         await self._queue.publish(*heard)
 
-    async def _recheck(self) -> None:
-        """Look again between two looks: where grace or settle end, or a new version is on its way."""
-        now, rechecks = asyncio.get_running_loop().time, self._evaluator.rechecks
-        while not self._stopping.is_set():
-            for name, zones in rechecks.due(now()).items():
-                self._poller.recheck(name, zones)
-            await rechecks.wait(RECHECK_INTERVAL)
-
     async def _remind(self) -> None:
         await self._evaluator.remind()
         if self._write_buffer.messages and self._direct_dispatch not in self._tasks:
@@ -321,15 +316,7 @@ class Service:
             )
 
     async def _receivers(self) -> None:
-        try:
-            status = await self._dispatcher.status()
-        except StoreError as error:
-            if self._write_buffer.failing is None:  # otherwise it has been said
-                log.warning("outbox cannot be read", error=str(error))
-            return
-        if status != self._evaluator.status.receivers:
-            pending = sum(receiver.pending for receiver in status.values())
-            self._evaluator.show(receivers=status, outbox_pending=pending)
+        await show_receivers(self._dispatcher, self._evaluator, self._write_buffer)
 
     async def _prune(self) -> None:
         await prune(self._store, self.config.service.retention, now)

@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from alerting.incident import Incident
 from alerting.incidents import OpenIncidents
 from alerting.receiver_identity import DestinationHashes, Successors, follow
-from checks.zone_state.connectivity import offline_families
 from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
@@ -308,7 +307,7 @@ class Evaluator:
         if pending.unchanged or pending.evaluated:
             zone_index.heard(at)
         zones = zone_index.zones()
-        offline = tuple(str(family) for family in offline_families(self._memory.connectivity))
+        offline = tuple(map(str, self._memory.connectivity.told))
         if zones is not before.zones or pending.unchanged or commit.incidents or offline != before.offline_families:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
             self.show(zones=zones, incidents=incidents, offline_families=offline)

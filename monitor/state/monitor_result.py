@@ -11,7 +11,7 @@ from alerting.finding_types import (
 )
 from checks.common.text import format_time
 from checks.model import CheckResult, Finding, Health
-from checks.zone_state.connectivity import offline_explanation, offline_families
+from checks.zone_state.connectivity import offline_explanation
 from monitor.state.monitor_state import MonitorState
 
 MONITOR = ""
@@ -27,7 +27,7 @@ def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
     """
     findings = [
         Finding(OFFLINE.code, offline_explanation(state.connectivity, family), subject=family)
-        for family in offline_families(state.connectivity)
+        for family in state.connectivity.told
     ]
     if state.store_error:
         findings.append(Finding(DATABASE_FAILING.code, f"the database takes no changes: {state.store_error}"))

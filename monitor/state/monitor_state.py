@@ -7,7 +7,7 @@ from alerting.incident import Incident
 from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey
 from checks.common.epoch import micros, moment_of
-from checks.model import CanaryArrival, CheckResult, Health, SignatureEnd
+from checks.model import CanaryArrival, CheckResult, Family, Health, SignatureEnd
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
@@ -47,6 +47,10 @@ class MonitorState:
     transfers: LatestTransfers = field(default_factory=LatestTransfers)
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     connectivity: Connectivity = field(default_factory=Connectivity)
+    witnessed: frozenset[Family] = frozenset()
+    """The address families that have witnesses."""
+    weighed: Connectivity | None = None
+    """What it was when it was last weighed whose fault it is."""
     steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
     """What check results say of steady zones, and why, by ``columns.result_id``."""
     reachability_patterns: list[tuple[bool, ...]] = field(default_factory=lambda: [()])

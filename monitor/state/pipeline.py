@@ -18,7 +18,7 @@ from checks.evaluation import run_check
 from checks.model import CheckResult, Health, Zone, ZonePoll
 from checks.registry import CHECKS
 from checks.soa_serial import SoaSerial
-from checks.zone_state.connectivity import keep_only, mask_offline, offline_families, record_poll
+from checks.zone_state.connectivity import keep_only, mask_offline, record_poll
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import arrivals, changes, update_zone_state
@@ -38,9 +38,10 @@ from monitor.state.missing_notifies import find_missing, may_be_missing, note_mo
 from monitor.state.monitor_result import MONITOR, monitor_result
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
+from monitor.state.offline import follow_offline, hear_witnesses, weigh_silence, withdraw_pending
 from monitor.state.over_udp import note_over_udp, over_udp
 from monitor.state.pending_commit import PendingCommit
-from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones
+from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones, WitnessPoll
 from monitor.state.rechecks import follow_change, forget_untied, remember_result
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
@@ -64,7 +65,7 @@ def process_batch(
     state: MonitorState, pending: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan
 ) -> None:
     """Remember, judge and advance what was heard: a part of a batch, so that others have their turn in between."""
-    offline, known = offline_families(state.connectivity), len(pending.alerts)
+    known = len(pending.alerts)
     for one in heard:
         if isinstance(one, UnchangedZones):
             if one.check == SERIAL_CHECK and one.check in plan.checks:
@@ -73,12 +74,13 @@ def process_batch(
                 apply_standing(state, pending, one)
         elif isinstance(one, FormedPoll):
             process_formed(state, pending, one, plan)
+        elif isinstance(one, WitnessPoll):
+            hear_witnesses(state, one)
         else:
             process_poll(state, pending, one, plan)
-        if offline_families(state.connectivity) != offline:
-            offline = offline_families(state.connectivity)
-            disable_silent(state, pending.path_changes)
-    state.columns.offline = offline
+        follow_offline(state, pending)
+    weigh_silence(state, plan)
+    follow_offline(state, pending)
     if len(pending.alerts) > known:
         some = islice(pending.alerts, known, None)
         note_alerts(state.open_incidents, state.active_alerts, some, plan.dependency_graph)
@@ -100,16 +102,6 @@ def finish_in_steps(state: MonitorState, pending: PendingCommit, plan: Monitorin
             withdraw_pending(state, pending, moved.key.subject, now)
             state.columns.server_findings.clear()
     return (yield from build_commit(state, pending, plan, now))
-
-
-def withdraw_pending(state: MonitorState, pending: PendingCommit, offline: str, now: datetime) -> None:
-    """An alert that was pending as we went offline over a family is withdrawn: that was us already."""
-    for alert in [a for a in state.active_alerts.values() if a.phase is Phase.PENDING]:
-        if alert.key.address is not None and alert.key.address.family.value == offline:
-            over, _ = withdraw(alert, now)
-            pending.alerts[alert.key] = over
-            state.put(over)
-            pending.touched.add(alert.key.zone)
 
 
 def process_formed(state: MonitorState, pending: PendingCommit, poll: FormedPoll, plan: MonitoringPlan) -> None:

@@ -10,10 +10,11 @@ from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Transition
 from alerting.notification import OutboxMessage
 from alerting.outbox import Outbox, OutboxError
-from checks.model import RememberedRecords, TransferFigures, Zone, ZonePoll
+from checks.model import Family, RememberedRecords, TransferFigures, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
+from checks.zone_state.witness import WitnessWord
 from monitor.probe.message.soa_forms import FormedAnswer
 from monitor.state.alike_zones import Look
 
@@ -66,7 +67,15 @@ class FormedPoll(NamedTuple):
     answers: tuple[FormedAnswer, ...]
 
 
-PollMessage = ZonePoll | UnchangedZones | FormedPoll
+@dataclass(frozen=True, slots=True)
+class WitnessPoll:
+    """What the witnesses of an address family said."""
+
+    family: Family
+    word: WitnessWord
+
+
+PollMessage = ZonePoll | UnchangedZones | FormedPoll | WitnessPoll
 """What travels from those who ask to those who judge."""
 
 

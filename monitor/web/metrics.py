@@ -130,7 +130,7 @@ class Families:
         yield _gauge("soawatch_database_up", "1: the database takes what is to be kept.", status.store_ok)
         yield _gauges(
             "soawatch_monitor_offline",
-            "1: nothing at all answers the monitor over this address family; its results over it are suspended.",
+            "1: the monitor is cut off over this address family; its results over it are suspended.",
             ("family",),
             (((family.value,), family.value in status.offline_families) for family in Family),
         )

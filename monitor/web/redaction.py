@@ -37,9 +37,9 @@ class Redaction:
         return self._names_server(text) or self._names_address(text)
 
     def may_show(self, labels: Mapping[str, str]) -> bool:
-        """Whether a sample of a counter is public: it is of no receiver, and of no hidden server, not even in a sum."""
+        """Whether a sample of a counter is public: of no receiver, witness or hidden server, not even in a sum."""
         server = labels.get("server", OTHER)
-        return "receiver" not in labels and (server == OTHER or server in self.visible)
+        return labels.keys().isdisjoint(("receiver", "witness")) and (server == OTHER or server in self.visible)
 
     def _names_server(self, text: str) -> bool:
         low = text.lower()

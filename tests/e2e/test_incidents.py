@@ -26,6 +26,7 @@ soa-serial = "700ms"
 timeout  = "250ms"
 attempts = 2
 [alerting]
+witness = []
 grace  = "1s"
 settle = "1s"
 """

@@ -30,6 +30,7 @@ soa-serial = "1h"
 [probe]
 timeout = "1s"
 [alerting]
+witness = []
 grace = "1s"
 [notify]
 listen = "127.0.0.1:0"

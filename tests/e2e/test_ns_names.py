@@ -32,6 +32,7 @@ attempts = 2
 addresses = ["{resolver}"]
 timeout = "1s"
 [alerting]
+witness = []
 grace  = "1s"
 settle = "1s"
 [servers.ns1]

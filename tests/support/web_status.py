@@ -29,6 +29,7 @@ from monitor.probe.stats import ProbeStats
 from monitor.service.diffs import ServiceDiffs
 from monitor.service.notify_service import NotifyLog
 from monitor.service.waits import ServiceWaits
+from monitor.service.witnesses import witness_gauge
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.notifies import Notify
@@ -289,6 +290,7 @@ class Counters:
         WorkerMetrics(self.probe_stats, self.registry).restarts.inc()
         DurableStore(Path("soawatch.db"), lambda: NOW, self.registry)
         NotifyLog(lambda: 0.0, self.registry).note(NotifyResult.ACCEPTED, "192.0.2.1", "example.com.", "")
+        witness_gauge(self.registry).labels("192.0.2.53").set(1)
         kept = MemoryStore(now=lambda: NOW)
         self.dispatcher = Dispatcher(kept, {}, render, lambda: NOW, registry=self.registry)
         self.dispatcher.attempts.labels("oncall", "delivered").inc(4)

@@ -42,6 +42,7 @@ SOON = """
 [probe]
 timeout = "300ms"
 [alerting]
+witness = []
 grace = "1s"
 settle = "1s"
 [cadence]
@@ -88,7 +89,7 @@ async def test_members_are_watched_as_they_come_and_go_and_stay_while_the_catalo
         producer = Producer(lab, software, MEMBERS)
         await lab.started()
         await asyncio.to_thread(producer.generate)
-        soon = '[alerting]\ngrace = "1s"\nsettle = "1s"\n'
+        soon = '[alerting]\nwitness = []\ngrace = "1s"\nsettle = "1s"\n'
         config = write(tmp_path, producer, f'{soon}[notify]\nlisten = "127.0.0.1:0"\n', refresh="1h")
         async with running(config) as service:
             await service.up()

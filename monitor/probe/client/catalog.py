@@ -23,7 +23,8 @@ from monitor.probe.types import TsigKey
 
 MAX_SILENCE = 15.0
 """Seconds that a server may keep silent within a transfer."""
-MAX_DESCRIPTORS = 4
+MAX_CONNECTIONS = 32
+"""At one time; a server may have one for as long as a transfer may take."""
 
 
 class CatalogUnread(Exception):
@@ -39,12 +40,15 @@ class CatalogVersion:
 
 
 class CatalogClient:
-    """Asks for catalogs, with sockets of its own; one question at a time to each address."""
+    """Asks for catalogs, with sockets of its own; one question at a time to each address. Who finds MAX_CONNECTIONS
+    under way waits for the next that ends.
+    """
 
     def __init__(self, settings: Probe, keys: Mapping[str, TsigKey], now: Now) -> None:
         self._settings = settings
         self._keys, self._now = keys, now
-        self._sockets = Sockets(settings.source, MAX_DESCRIPTORS)
+        self._sockets = Sockets(settings.source, MAX_CONNECTIONS)
+        self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
 
     async def read(self, catalog: str, address: Address, key: str | None, known: int | None) -> CatalogVersion:
         """The catalog, unless its serial is the ``known`` one. Raises CatalogUnread and BrokenCatalog.
@@ -52,6 +56,10 @@ class CatalogClient:
         The SOA is asked for over TCP, with the key: Knot DNS gives that of a catalog in no other way.
         """
         signer = self._signer(key)
+        async with self._connections:
+            return await self._read(catalog, address, signer, known)
+
+    async def _read(self, catalog: str, address: Address, signer: Signer | None, known: int | None) -> CatalogVersion:
         stream = await connect(self._sockets, address, self._settings.timeout)
         if isinstance(stream, QueryFailure):
             raise CatalogUnread(bounded(stream.detail))

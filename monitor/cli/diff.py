@@ -25,9 +25,10 @@ def command(
     """Show in which records ZONE differs from one SERVER to the other.
 
     A SERVER is an address, with a port if need be, or the name of one in the configuration. Both are asked for the
-    zone (AXFR): with the key by which the first rule of `transfer` that allows it there says so, otherwise without
-    one. Records are compared in canonical form, whatever the order; TTLs count. No zone is kept: where their digests
-    differ both are transferred once more, and only what differs is looked at. So it may have a million records.
+    zone (AXFR): with the key, over TLS and from the address that the first rule of `transfer` says by which it must
+    give the zone, otherwise over TCP and without a key. Records are compared in canonical form, whatever the order;
+    TTLs count. No zone is kept: where their digests differ both are transferred once more, and only what differs is
+    looked at. So it may have a million records.
 
     Exit status: 0 the same, 1 they differ, 2 wrong usage or nothing can be told (a server gives no zone),
     78 wrong configuration.

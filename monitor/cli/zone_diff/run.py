@@ -19,7 +19,7 @@ async def compared(
     Raises Failure: 2 for wrong usage and where nothing can be told, 78 for a bad configuration.
     """
     target = await read_target(zone, servers, config)
-    prober = DnsClient(target.config.probe, target.config.keys, now)
+    prober = DnsClient(target.config.probe, target.config.keys, now, tls=target.tls)
     try:
         return await compare_zones(prober, target.before, target.after, dnssec=dnssec, wanted=wanted)
     except CannotCompare as why:

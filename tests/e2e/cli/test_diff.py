@@ -59,13 +59,26 @@ async def test_a_server_is_never_compared_with_itself(tmp_path: Path, other: str
     assert why in said.err
 
 
-async def test_a_zone_that_is_given_over_tls_is_not_asked_for_in_the_clear(tmp_path: Path) -> None:
+async def test_an_address_of_a_server_is_not_compared_with_the_server(tmp_path: Path) -> None:
+    """Of several addresses any may be the one that answers first."""
     path = tmp_path / "soawatch.toml"
-    tls = "tls = { verify = false }\n[[zones]]"
-    path.write_text(f'{CONFIG.replace("[[zones]]", tls)}transfer = [{{ expect = "allowed", transport = "tls" }}]\n')
-    said = await say("diff", ZONE, "ns1", "192.0.2.2", "-c", path)
-    assert said.status == 2
-    assert said.err.strip() == "soawatch: ns1 gives the zone over TLS, by its rule, and diff asks in the clear"
+    path.write_text(CONFIG.replace('["192.0.2.1"]', '["192.0.2.1", "2001:db8::1"]'))
+    for pair in (("ns1", "192.0.2.1"), ("x=[2001:db8::1]:53", "ns1")):
+        said = await say("diff", ZONE, *pair, "-c", path)
+        assert (said.status, said.out) == (2, "")
+        assert "are at the same address: name two" in said.err
+
+
+@pytest.mark.parametrize("called", ["ns1", ""])
+async def test_a_zone_that_is_given_over_tls_is_not_asked_for_in_the_clear(tmp_path: Path, called: str) -> None:
+    path = tmp_path / "soawatch.toml"
+    async with Nameserver(None, transfer(lambda _: messages())) as one, Nameserver(None, None) as dead:
+        tls = f"tls = {{ verify = false, port = {dead.address.port} }}\n[[zones]]"
+        rule = 'transfer = [{ expect = "allowed", transport = "tls" }]\n'
+        path.write_text(f"{CONFIG.replace('192.0.2.1', str(one.address)).replace('[[zones]]', tls)}{rule}")
+        said = await say("diff", ZONE, called or one.address, "192.0.2.2", "-c", path)
+        assert (said.status, one.asked_tcp) == (2, [])
+    assert f"({one.address}) gives no zone: " in said.err if called else f"{one.address} gives no zone: " in said.err
 
 
 async def test_what_strangers_write_is_shown_and_not_obeyed() -> None:

@@ -20,6 +20,7 @@ from tests.support.lab.model import XFR, Content
 from tests.support.lab.orders import order
 from tests.support.lab.server import Server
 from tests.support.lab.topology import Lab
+from tests.support.speaking import say
 
 ZONE, NAME = "private.test.", "ns1.private.test"
 SOFTWARE = ("bind", "nsd")
@@ -223,3 +224,28 @@ async def test_a_transfer_may_be_asked_for_from_another_address(tmp_path: Path) 
         (server.ipv4, "no key, must be refused from 127.0.0.9")
     }
     assert (seen.transfer, "192.0.2.77" in seen.detail) == (None, True)
+
+
+async def test_what_is_given_over_tls_is_compared_over_tls(tmp_path: Path) -> None:
+    """By the names of the configuration, and by an address of them: neither gives the zone otherwise."""
+    authority = Authority(tmp_path)
+    async with Lab() as lab:
+        servers = [lab.primary(software, Content(ZONE, 7)) for software in SOFTWARE]
+        ports = [server.use_tls(good(authority)) for server in servers]
+        await lab.started()
+        path = tmp_path / "soawatch.toml"
+        path.write_text(
+            f'[keys.xfr]\nname = "{XFR.wire_name}"\nsecret = "{XFR.secret.reveal()}"\n'
+            + "".join(
+                f'[servers.{server.name}]\naddresses = ["{server.ipv4}", "{server.ipv6}"]\n'
+                f'tls = {{ name = "{NAME}", port = {port}, ca_file = "{authority.file}" }}\n'
+                for server, port in zip(servers, ports, strict=True)
+            )
+            + f'[[zones]]\nname = "{ZONE}"\nservers = ["{servers[0].name}", "{servers[1].name}"]\n'
+            '[[zones.transfer]]\nkey = "xfr"\nexpect = "allowed"\ntransport = "tls"\n'
+        )
+        for one, other in (servers[0].name, servers[1].name), (servers[0].ipv6, servers[1].name):
+            said = await say("diff", ZONE, one, other, "-c", path)
+            assert said.status == 0, said
+        said = await say("diff", ZONE, servers[0].ipv4, servers[1].ipv4)
+        assert (said.status, said.out) == (2, "")

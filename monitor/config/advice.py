@@ -19,6 +19,9 @@ from monitor.config.zones import NEEDS
 MANY_ZONES = 20_000
 """Zones written out in the TOML file; to read it takes seconds then."""
 
+ONE_GROUP = "is of no use: all servers of {} are of one group"
+USUAL = ZoneEntry("")
+
 MAX_SERVERS_NAMED = 20
 """Named of those that would be asked more than the cap allows."""
 
@@ -31,6 +34,7 @@ def advise(problems: Problems, config: Config, places: Mapping[str, KeyPath]) ->
     _deaf(problems, config)
     _budgets(problems, config, places)
     _between_groups(problems, config, places)
+    _members(problems, config)
     _routes(problems, config)
     _load(problems, config)
     if len(places) > MANY_ZONES:
@@ -110,17 +114,49 @@ def _budgets(problems: Problems, config: Config, places: Mapping[str, KeyPath]) 
 
 def _between_groups(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
     """What may differ between serial groups, where there is but one; of those beside an NS set it is not known."""
-    kinds = {
-        kind
-        for kind, zone in enumerate(config.zones.templates)
-        if zone.ignored_between_groups and zone.servers and zone.signer is None
-        and len({config.servers[name].group for name in zone.servers}) < 2
-    }  # fmt: skip
+    kinds = {kind for kind, zone in enumerate(config.zones.templates) if _is_of_one_group(config, zone)}
     for name in _one_of_each(config.zones, kinds, places):
-        text, hint = "is of no use: all servers of {} are of one group", "give each provider's servers their own group"
         where = (*places[name], "ignore_between_groups") if name in places else ("lists",)
         said = "" if name in places else "ignore_between_groups "
-        problems.warn(where, said + text.format(name if name in places else f"{name} and those like it"), hint)
+        whose = name if name in places else f"{name} and those like it"
+        problems.warn(where, said + ONE_GROUP.format(whose), "give each provider's servers their own group")
+
+
+def _is_of_one_group(config: Config, zone: ZoneEntry) -> bool:
+    """Whether it says what may differ between groups, and has but one."""
+    if not zone.ignored_between_groups or not zone.servers or zone.signer is not None:
+        return False
+    return len({config.servers[name].group for name in zone.servers}) < 2
+
+
+def _members(problems: Problems, config: Config) -> None:
+    """The same of those that sources have, by what is written of each kind; what a group has from its catalog is told
+    there.
+    """
+    for where, entry, above in _kinds_of_members(config):
+        cadence, usual = (cadence_of(CHECKS[SERIAL_CHECK], one.cadence, config.cadence) for one in (entry, above))
+        if entry.max_lag < cadence and (entry.max_lag, cadence) != (above.max_lag, usual):
+            text = f"{written(entry.max_lag)} is shorter than the cadence of {SERIAL_CHECK}, {written(cadence)}"
+            problems.warn((*where, "max_lag"), text)
+        if _is_of_one_group(config, entry) and not _is_of_one_group(config, above):
+            hint = "give each provider's servers their own group"
+            problems.warn((*where, "ignore_between_groups"), ONE_GROUP.format("its zones"), hint)
+        for check in _idle(config, entry) - _idle(config, above):
+            problems.warn((*where, "cadence", check), f"is off, although its zones have {check} to check")
+
+
+def _idle(config: Config, entry: ZoneEntry) -> set[str]:
+    """Checks that are off, and would have something to do."""
+    has = {check for check, field in NEEDS.items() if getattr(entry, field)}
+    return {check for check in has if not cadence_of(CHECKS[check], entry.cadence, config.cadence)}
+
+
+def _kinds_of_members(config: Config) -> Iterator[tuple[KeyPath, ZoneEntry, ZoneEntry]]:
+    """Where each kind stands, what it is, and what it would be if nothing were written there."""
+    for index, catalog in enumerate(config.catalogs):
+        yield ("catalogs", index), catalog.entry, USUAL
+        yield from ((("catalogs", index, "groups", name), entry, catalog.entry) for name, entry in catalog.groups)
+    yield from ((("lists",), each.entry, USUAL) for each in config.polled_lists)
 
 
 def _one_of_each(zones: ZoneTable[ZoneEntry], kinds: Collection[int], places: Mapping[str, KeyPath]) -> Iterator[str]:
@@ -135,7 +171,7 @@ def _one_of_each(zones: ZoneTable[ZoneEntry], kinds: Collection[int], places: Ma
 
 
 def _routes(problems: Problems, config: Config) -> None:
-    if config.polled_lists:  # which zones there will be is not known
+    if config.polled_lists or config.catalogs:  # which zones there will be is not known
         return
     zones = config.zones
     for index, route in enumerate(config.routes):

@@ -56,6 +56,43 @@ def test_what_is_allowed_but_hardly_meant_is_a_warning(text: str, said: str) -> 
     assert warnings == [said]
 
 
+USELESS = "is of no use: all servers of its zones are of one group (give each provider's servers their own group)"
+CATALOG = '[[catalogs]]\nzone = "catalog.example"\nfrom = "ns1"\nservers = ["ns1", "ns2"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f'[receivers.a]\n{HOOK}[[routes]]\nreceivers = "a"\nzones = "*.members.example"\n{CATALOG}', []),
+        (
+            (f'{CATALOG}max_lag = "30s"\n[catalogs.groups.gold]\nrecords = "@ A"\n'
+            '[catalogs.groups.tin]\nmax_lag = "5s"\n'),
+            [
+                "catalogs[0].max_lag: 30s is shorter than the cadence of soa-serial, 1m",
+                "catalogs[0].groups.tin.max_lag: 5s is shorter than the cadence of soa-serial, 1m",
+            ],
+        ),
+        (
+            f'{CATALOG}ignore_between_groups = "@ NS"\n[catalogs.groups.gold]\nmax_lag = "1h"\n',
+            [
+                f"catalogs[0].ignore_between_groups: {USELESS}",
+            ],
+        ),
+        (
+            f'{CATALOG}[catalogs.groups.gold]\nrecords = "@ A"\ncadence = {{ records = "off" }}\n',
+            ["catalogs[0].groups.gold.cadence.records: is off, although its zones have records to check"],
+        ),
+        (
+            '[[lists]]\nurl = "http://127.0.0.1:1/zones"\napi_key_env = "K"\nservers = "ns1"\nmax_lag = "1s"\n',
+            ["lists.max_lag: 1s is shorter than the cadence of soa-serial, 1m"],
+        ),
+    ],
+)  # fmt: skip
+def test_of_zones_that_are_not_known_yet_what_is_written_of_them_counts(text: str, said: list[str]) -> None:
+    warnings = [warning.split(": ", 1)[1] for warning in read(TWO + text, K="aGVsbG8gd29ybGQ=").warnings]
+    assert warnings == said
+
+
 def test_more_questions_than_the_cap_allows_are_told_for_each_server() -> None:
     probe = "[probe]\nmax_qps_per_server = 0.1\nmax_qps = 0.3\n"
     config = read(f'{TWO}{probe}[cadence]\nsoa-serial = "6s"\n{off(but=("soa-serial",))}')

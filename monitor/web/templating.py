@@ -1,6 +1,7 @@
 """Renders pages: templates with everything escaped, and what all pages have in common."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,12 @@ FILTERS: Mapping[str, Callable[..., object]] = {
 
 
 def environment(static_paths: Mapping[str, str]) -> jinja2.Environment:
-    """The templates, with everything escaped."""
+    """The templates, with everything escaped: compiled once in a process, however many renderers it has."""
+    return _environment(tuple(static_paths.items()))
+
+
+@lru_cache(maxsize=4)
+def _environment(static_paths: tuple[tuple[str, str], ...]) -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -69,7 +75,7 @@ def environment(static_paths: Mapping[str, str]) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["static"] = static_paths
+    made.globals["static"] = dict(static_paths)
     made.filters |= {**FILTERS, "breaking": breakable}
     return made
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 import dns.dnssec
 import dns.rdatatype
@@ -28,6 +29,7 @@ def zone_key() -> ZoneKey:
     return ZoneKey(private, dns.dnssec.make_dnskey(private.public_key(), "ECDSAP256SHA256", flags=257))
 
 
+@lru_cache
 def signed(content: Content, key: ZoneKey, begins: datetime, ends: datetime) -> Content:
     """The same zone with DNSKEY, NSEC and signatures that are valid from when to when. Its serial stays what it is."""
     zone = content.parsed()

@@ -4,6 +4,9 @@
                    `--good--> OK              ^------bad------'
 
 UNKNOWN has no row: losing sight of something moves nothing.
+
+What comes and goes (``alerting.flapping``) fires when it has been bad for grace altogether, and is over only when it
+has been calm for longer than settle.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +15,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from alerting.finding_types import severity_of
+from alerting.flapping import as_steady, grace_of, is_flapping, note_end, settle_of, steady_at
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Reason, Transition
 from checks.model import CheckResult, Finding, Health
 from checks.model.finding_type import Severity
@@ -68,10 +72,12 @@ def advance(alert: Alert, health: Health, at: datetime, policy: Policy) -> tuple
     before, reason = alert.phase, None
     alert = replace(alert, seen=at)
     while rule := TRANSITIONS.get((alert.phase, health)):
-        if at - alert.since < (getattr(policy, rule.after) if rule.after else NO_TIME):
+        if at - alert.since < _wait(alert, rule.after, policy):
             break
-        alert = _in_phase(alert, rule.to, at)
+        alert = _in_phase(alert, rule.to, at, policy)
         reason = rule.reason or reason
+    if health is Health.BAD and (steady := steady_at(alert)) is not None and steady <= at:
+        alert = as_steady(alert)
     if reason is None:
         return alert, None
     return alert, Transition(alert.key, before, alert.phase, reason, at)
@@ -81,18 +87,23 @@ def withdraw(alert: Alert, at: datetime) -> tuple[Alert, Transition | None]:
     """The alert when what it is about is no longer monitored: over, and said so if it had fired."""
     if alert.phase is Phase.OK:
         return alert, None
-    gone = replace(_in_phase(alert, Phase.OK, at), seen=at)
+    gone = as_steady(replace(alert, phase=Phase.OK, since=at, good_since=alert.good_since or at, seen=at))
     if alert.phase is Phase.PENDING:
         return gone, None
     return gone, Transition(alert.key, alert.phase, Phase.OK, Reason.WITHDRAWN, at)
 
 
 def apply_result(
-    result: CheckResult, alerts: Mapping[AlertKey, Alert], severity: Mapping[str, Severity], policy: Policy
+    result: CheckResult,
+    alerts: Mapping[AlertKey, Alert],
+    severity: Mapping[str, Severity],
+    policy: Policy,
+    past: Mapping[AlertKey, Alert] = MappingProxyType({}),
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """What a check result makes of the alerts of its zone and check.
 
-    ``alerts`` are those of this zone and check that are not OK; ``severity`` is what the operator changed. Returned is
+    ``alerts`` are those of this zone and check that are not OK, ``past`` has others that were not a while ago;
+    ``severity`` is what the operator changed. Returned is
     every alert the check result spoke of; one that equals the one before needs no write. A finding that is absent is
     good if the check result decided it, and unknown if the check result is unknown or unsure of that place. A check
     result that is unknown as a whole is a finding of its own, ``not-checked``, about the monitor.
@@ -102,7 +113,7 @@ def apply_result(
     found = dict(_present(result))
     touched, transitions = [], []
     for key in [*alerts, *(key for key in found if key not in alerts)]:
-        alert = alerts.get(key) or Alert(key, Phase.OK, result.at, severity_of(key.code, severity), "")
+        alert = alerts.get(key) or _new(key, result.at, severity_of(key.code, severity), past.get(key))
         if is_stale(alert, result.at):
             continue
         if finding := found.get(key):
@@ -123,12 +134,20 @@ def next_transition(result: CheckResult, alerts: Mapping[AlertKey, Alert], polic
     found = dict(_present(result))
     return min(
         (
-            alert.since + (getattr(_policy_for(key, policy), rule.after) if rule.after else NO_TIME)
+            when
             for key, alert in alerts.items()
-            if (rule := TRANSITIONS.get((alert.phase, _health(key, found.get(key), result)))) is not None
+            if (when := _next_at(alert, _health(key, found.get(key), result), _policy_for(key, policy))) is not None
         ),
         default=None,
     )
+
+
+def _next_at(alert: Alert, health: Health, policy: Policy) -> datetime | None:
+    """When the alert next moves if it stays as it is."""
+    rule = TRANSITIONS.get((alert.phase, health))
+    if rule is not None:
+        return alert.since + _wait(alert, rule.after, policy)
+    return steady_at(alert) if health is Health.BAD else None
 
 
 def recheck(alerts: Iterable[Alert], at: datetime, cadence: timedelta, policy: Policy) -> datetime | None:
@@ -159,7 +178,7 @@ def waits_until(alert: Alert, cadence: timedelta, policy: Policy) -> datetime | 
     """When the grace or settle of an alert ends, or the first pause after it fired; None as in ``next_look``."""
     if alert.phase is Phase.OK or alert.severity is Severity.INFO:
         return None
-    wait: timedelta = getattr(_policy_for(alert.key, policy), _WAITS.get(alert.phase, "settle"))
+    wait = _wait(alert, _WAITS.get(alert.phase, "settle"), _policy_for(alert.key, policy))
     if alert.phase is Phase.FIRING:
         wait = max(wait, MIN_RECHECK_DELAY)
     return alert.since + wait if cadence > wait else None
@@ -169,12 +188,28 @@ def is_stale(alert: Alert, at: datetime) -> bool:
     return alert.seen is not None and NO_TIME <= alert.seen - at <= MAX_LATENESS
 
 
-def _in_phase(alert: Alert, to: Phase, at: datetime) -> Alert:
+def _new(key: AlertKey, at: datetime, severity: Severity, past: Alert | None) -> Alert:
+    return Alert(key, Phase.OK, at, severity, "", flaps=past.flaps if past is not None else None)
+
+
+def _wait(alert: Alert, name: str, policy: Policy) -> timedelta:
+    """How long an alert stays in its phase, by the ``name`` of that."""
+    if not name:
+        return NO_TIME
+    return grace_of(alert, policy) if name == "grace" else settle_of(alert, policy)
+
+
+def _in_phase(alert: Alert, to: Phase, at: datetime, policy: Policy) -> Alert:
     if to is Phase.PENDING:
         return replace(alert, phase=to, since=at, bad_since=at, good_since=None, incident=None)
     if to is Phase.FIRING:
-        return replace(alert, phase=to, since=at, good_since=None)
-    return replace(alert, phase=to, since=at, good_since=alert.good_since or at)
+        onset = alert if alert.phase is Phase.PENDING else replace(alert, since=at)
+        flapping = alert.flapping or is_flapping(onset, at, policy)
+        return replace(alert, phase=to, since=at, good_since=None, flapping=flapping)
+    good = replace(alert, phase=to, since=at, good_since=alert.good_since or at)
+    if alert.phase is Phase.RECOVERING:
+        return as_steady(good) if alert.flapping else good
+    return replace(good, flaps=note_end(alert, at))
 
 
 def _present(result: CheckResult) -> Iterator[tuple[AlertKey, Finding]]:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from alerting.incident import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding
 from alerting.incident_lines import gravity
 from alerting.unicode_names import to_unicode
-from checks.common.text import enumerated, one_line
+from checks.common.text import enumerated, instant, one_line
 from checks.model.finding_type import Severity
 
 UNSERVED = "no server is left that answers"
+
+FLAPS = "It comes and goes. You hear of it again when it stays bad, or has been good for a while."
 
 _MARK = re.compile(r'"(?:\\.|[^"\\])*"|[:;] |\. (?=[A-Z][a-z])')
 """Where a sentence has said what is so; or what is within quotes: marks there are a record's, as is the dot at the end
@@ -33,7 +35,8 @@ def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
     if first is None:
         return f"{subject(incident)}: nothing is known of it"
     zone = shown_zone(first.zone) if first.zones == 1 and first.zone else ""
-    return f"{subject(incident, first.zones, zone)}: {clause(one_line(first.text))}"
+    flapping = "comes and goes: " if incident.flapping and not over else ""
+    return f"{subject(incident, first.zones, zone)}: {flapping}{clause(one_line(first.text))}"
 
 
 def _told_first(line: IncidentFinding) -> tuple[object, ...]:
@@ -57,7 +60,16 @@ def changes(incident: Incident) -> Sequence[str]:
     return tuple(_changes(incident, incident.change)) if incident.change is not None else ()
 
 
+def beginning(incident: Incident) -> Sequence[str]:
+    """What is to be said of its beginning to those who hear that it opened."""
+    again = incident.over_at
+    said = (FLAPS if incident.flapping else "", f"It is bad again: it was over at {instant(again)}." if again else "")
+    return tuple(filter(None, said))
+
+
 def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
+    if change.flapping is not None:
+        yield FLAPS if change.flapping else "It came and went before, and stays bad now."
     if change.unserved:
         yield f"No server is left that answers for {_named(incident.unserved[:MAX_ZONES_NAMED], change.unserved)}."
     if change.severity is not None and change.severity < incident.severity:

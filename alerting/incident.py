@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from alerting.model import Flaps
 from checks.model.finding_type import Severity
 
 OPEN, RESOLVED = "open", "resolved"
@@ -46,6 +47,8 @@ class IncidentFinding:
     """The most findings, and zones, that it ever was about: what it says once none of them is bad any more …"""
     most_sample: tuple[str, ...] = ()
     """… and the first few of those zones."""
+    flaps: Flaps | None = None
+    """How often it comes and goes, if it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class NotifiedState:
     servers: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     unserved: tuple[str, ...] = ()
+    flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ class IncidentChange:
     unserved: int = 0
     """Zones that no server answers for any more, and that were not told as such before."""
     served_again: int = 0
+    flapping: bool | None = None
+    """It comes and goes from now on, or has come to stay; None: as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,12 @@ class Incident:
     due_at: datetime | None = None
     receivers: tuple[str, ...] = ()
     announcements: int = 0
+    flapping: bool = False
+    """Most of what is bad comes and goes."""
+    openings: int = 1
+    """How often it has opened: what is bad again soon after it was over is the same incident."""
+    over_at: datetime | None = None
+    """When it was last over, of one that has opened again."""
     goes_on: bool = False
     """As told to one receiver: what concerned it is over, and the rest is not."""
 

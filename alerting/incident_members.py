@@ -57,6 +57,8 @@ class IncidentMembers:
         self.names = Names()
         self.severities: dict[Severity, int] = {}
         """Of those that are not pending."""
+        self.flapping = 0
+        """How many of those come and go."""
         self._news: Names | None = None
         self._consequences: Names | None = None
         self.firing_severities: dict[Severity, int] = {}
@@ -161,6 +163,7 @@ class IncidentMembers:
             _add(self.pending, (alert.severity, key.code), by)
         else:
             _add(self.severities, alert.severity, by)
+            self.flapping += by * alert.flapping
         if alert.phase is Phase.FIRING:
             self._firing(key).add(key, by)
             _add(self.firing_severities, alert.severity, by)

@@ -152,8 +152,11 @@ def _event(
         return IncidentEvent.WORSENED
     if _grew(firing.unserved, notified.unserved) and _urgent_at(notified) <= now:
         return IncidentEvent.WORSENED
-    if _grown(incident, notified, firing) and update_at <= now:
+    stays = notified.flapping and not incident.flapping and bool(firing.codes)
+    if (stays or _grown(incident, notified, firing)) and update_at <= now:
         return IncidentEvent.WORSENED
+    if incident.flapping and not notified.flapping and update_at <= now:
+        return IncidentEvent.REMINDED
     eased = incident.severity < notified.severity or _shrunk(incident, notified)
     if eased and _eased_at(incident, notified) <= now and not incident.recovering:
         return IncidentEvent.IMPROVED
@@ -205,7 +208,7 @@ def _due_at(incident: Incident, notified: NotifiedState, firing: Firing, rules: 
     """When there will be something to tell although nothing changes."""
     policy, update_at, eased_at = rules.policy, notified.at + _pause(incident), _eased_at(incident, notified)
     when = [notified.at + policy.remind] if policy.remind and firing.codes else []
-    if _grown(incident, notified, firing):
+    if _grown(incident, notified, firing) or (incident.flapping is not notified.flapping and firing.codes):
         when.append(update_at)
     if _grew(firing.unserved, notified.unserved):
         when.append(_urgent_at(notified))
@@ -231,7 +234,13 @@ def _notify(
         afresh = notified is None or event is IncidentEvent.REMINDED or now - notified.at >= 2 * _pause(incident)
         updates = 0 if event in (None, IncidentEvent.REMINDED) else 1 if afresh else updates + 1
         notified = NotifiedState(
-            now, incident.severity, incident.zones, incident.servers, incident.codes, incident.unserved
+            now,
+            incident.severity,
+            incident.zones,
+            incident.servers,
+            incident.codes,
+            incident.unserved,
+            incident.flapping,
         )
     heard = dict.fromkeys((*incident.receivers, *to))
     done = replace(
@@ -266,6 +275,7 @@ def _change(notified: NotifiedState, incident: Incident) -> IncidentChange:
         codes=tuple(sorted(set(incident.codes).difference(notified.codes))),
         unserved=len(set(incident.unserved).difference(notified.unserved)),
         served_again=len(set(notified.unserved).difference(incident.unserved)),
+        flapping=incident.flapping if incident.flapping is not notified.flapping else None,
     )
 
 

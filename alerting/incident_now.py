@@ -47,6 +47,7 @@ def as_of_now(
         findings=members.findings,
         recovering=members.phases.get(Phase.RECOVERING, 0),
         unserved=unserved,
+        flapping=2 * members.flapping > sum(members.severities.values()),
         lines=lines_of(incident.lines, members.lines(alerts), ended.alerts, ended.unwatched, now),
         eased_at=now if eased else incident.eased_at,
     )

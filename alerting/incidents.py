@@ -4,19 +4,19 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import sha256
 from types import MappingProxyType
 from typing import TypeVar, cast
 
-from alerting.incident import OPEN, RESOLVED, Cause, Incident
+from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_index import IncidentIndex
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Firing, Rules, announce, announce_end
 from alerting.incident_now import Ended, as_of_now
 from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
+from alerting.reopening import NO_PAST, PastIncidents, opened_by, with_past
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
-from checks.model.finding_type import SERVICE, Severity
+from checks.model.finding_type import SERVICE
 
 RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}
 """Troubles of a zone at a server that are most likely one."""
@@ -40,6 +40,8 @@ class OpenIncidents:
 
     incidents: Mapping[str, Incident] = field(default_factory=lambda: MappingProxyType({}))
     index: IncidentIndex | None = field(default=None, compare=False, repr=False)
+    past: PastIncidents = field(default_factory=lambda: NO_PAST, compare=False, repr=False)
+    """Others that are over, and may open again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,14 @@ def update_in_steps(
     joining = index.joining()
     if not (before or joining):
         index.whole = True
-        return IncidentUpdate(OpenIncidents(before, index))
+        return IncidentUpdate(OpenIncidents(before, index, open_incidents.past))
     wider = _widened(index, joining)
     for incident in wider:
         index.open(incident)
-    joined = _assigned(index, joining, now)
+    past = open_incidents.past
+    joined = _assigned(index, joining, past, now)
     yield
-    opened = _opened(index, joined, now)
+    opened = _opened(index, joined, past, now)
     for incident in opened:
         index.open(incident)
     index.join(joined)
@@ -117,7 +120,8 @@ def update_in_steps(
         messages += new_messages
     left = index.take_left()
     index.incidents, index.whole = after, True
-    return IncidentUpdate(OpenIncidents(after, index), (*joined, *left), tuple(changes), tuple(messages))
+    past = with_past(past, (*wider, *opened), (each for each in changes if each.phase == RESOLVED), now)
+    return IncidentUpdate(OpenIncidents(after, index, past), (*joined, *left), tuple(changes), tuple(messages))
 
 
 def begin_index(
@@ -128,7 +132,7 @@ def begin_index(
         return open_incidents
     index = IncidentIndex.of(dependency_graph, open_incidents.incidents, active_alerts)
     index.settle()
-    return OpenIncidents(open_incidents.incidents, index)
+    return OpenIncidents(open_incidents.incidents, index, open_incidents.past)
 
 
 def note_alerts(
@@ -179,11 +183,6 @@ def at_once(steps: Generator[None, None, T]) -> T:
             return cast("T", end.value)
 
 
-def incident_id(cause: Cause, opened_at: datetime) -> str:
-    """Short, in the order of time, and unique also where ten thousand open at once (48 bits of a hash)."""
-    return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:12]}"
-
-
 def _widened(index: IncidentIndex, joining: Iterable[Alert]) -> list[Incident]:
     """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
     causes = {index.cause(alert.key) for alert in joining}
@@ -210,9 +209,9 @@ def _only_cause(index: IncidentIndex, name: str) -> Cause | None:
     return only
 
 
-def _assigned(index: IncidentIndex, joining: Iterable[Alert], now: datetime) -> list[Alert]:
+def _assigned(index: IncidentIndex, joining: Iterable[Alert], past: PastIncidents, now: datetime) -> list[Alert]:
     """To each alert its incident: the open one of its cause; else the one that holds a related alert of the same
-    zone at the same server, for that is most likely the same trouble; else a new one.
+    zone at the same server, for that is most likely the same trouble; else one that was over just now; else a new one.
     """
     new: dict[Cause, str] = {}
     joined = []
@@ -222,7 +221,7 @@ def _assigned(index: IncidentIndex, joining: Iterable[Alert], now: datetime) -> 
         if where is None and family(alert.key.code) in RELATED:
             where = _nearby(index, alert.key)
         if where is None:
-            where = new[cause] = incident_id(cause, now)
+            where = new[cause] = opened_by(alert, cause, past, now).id
         joined.append(replace(alert, incident=where))
     return joined
 
@@ -234,13 +233,12 @@ def _nearby(index: IncidentIndex, key: AlertKey) -> str | None:
     return next((a.incident for a in reversed([*held]) if a.incident in index.incidents), None)
 
 
-def _opened(index: IncidentIndex, joined: Iterable[Alert], now: datetime) -> list[Incident]:
+def _opened(index: IncidentIndex, joined: Iterable[Alert], past: PastIncidents, now: datetime) -> list[Incident]:
     opened: dict[str, Incident] = {}
     for alert in joined:
         name = alert.incident or ""
         if name not in index.incidents and name not in opened:
-            cause = index.cause(alert.key)
-            opened[name] = Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=alert.began)
+            opened[name] = opened_by(alert, index.cause(alert.key), past, now)
     return list(opened.values())
 
 

@@ -77,6 +77,7 @@ class LineTally:
             count=len(self._entries),
             zones=zones,
             sample=tuple([key.zone, *others][:SAMPLE_SIZE]) if zones > 1 else (),
+            flaps=alerts[key].flaps if alerts[key].flapping else None,
         )
 
     def _groups(self) -> list[tuple[int, datetime]]:

@@ -90,6 +90,18 @@ class AlertKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Flaps:
+    """That a finding comes and goes: ``count`` times it was bad and good again since ``began``, the last time good at
+    ``until``; bad for ``bad`` seconds in all.
+    """
+
+    began: datetime
+    count: int
+    bad: float
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """``since`` is when the present phase began, ``bad_since`` when the finding was first seen this time.
 
@@ -109,6 +121,10 @@ class Alert:
     seen: datetime | None = field(default=None, compare=False)
     inherited: bool = field(default=False, compare=False)
     """What it says was found with other zones at the same address, and not with this one."""
+    flaps: Flaps | None = None
+    """How often it has come and gone; kept for a while after it is OK."""
+    flapping: bool = False
+    """It comes and goes so often that it fires without a whole grace, and is over only once it has been calm."""
 
     @property
     def quiet(self) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerting.finding_types import FINDING_TYPES
-from alerting.headline import changes, headline, shown_zone, shown_zones, thousands
+from alerting.headline import beginning, changes, headline, shown_zone, shown_zones, thousands
 from alerting.incident import RESOLVED, Incident, IncidentEvent, IncidentFinding
 from alerting.incident_lines import gravity
 from alerting.notification import Notification, OutboxMessage
@@ -63,7 +63,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "incident": incident,
         "headline": headline(incident, message.event),
         "tag": tag,
-        "changes": changes(incident) if message.event in UPDATES else (),
+        "changes": changes(incident) if message.event in UPDATES else () if over else beginning(incident),
         "standing": () if incident.goes_on else lines[:MAX_PAST] if over else standing,
         "past": () if over else [line for line in lines if line.ended_at is not None][:MAX_PAST],
         "over": over,
@@ -122,6 +122,8 @@ def as_data(incident: Incident) -> dict[str, object]:
         "resolved_at": _stamp(incident.resolved_at),
         "finding_count": incident.findings if open_ else sum(line.count for line in incident.lines),
         "recovering_count": incident.recovering,
+        "flapping": incident.flapping and open_,
+        "openings": incident.openings,
         "findings": [_finding(line) for line in incident.lines],
     }
 
@@ -213,6 +215,7 @@ _TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 _TEMPLATES.filters |= {
+    "duration": lambda seconds: format_duration(timedelta(seconds=seconds)),
     "one_line": one_line,
     "escape_lines": escape_lines,
     "zone": shown_zone,

@@ -190,7 +190,8 @@ class Evaluator:
                 for incident in self._memory.open_incidents.incidents.values()
                 if not moved.keys().isdisjoint(incident.receivers)
             }
-            self._memory.open_incidents = OpenIncidents({**self._memory.open_incidents.incidents, **changed})
+            before = self._memory.open_incidents
+            self._memory.open_incidents = OpenIncidents({**before.incidents, **changed}, past=before.past)
             to = {name: now for name, now in moved.items() if now is not None}
             commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
             await self._keep(commit, PendingCommit(FastPathChanges(self._memory.columns.zone_table)), self._now())
@@ -288,7 +289,7 @@ class Evaluator:
         return Commit(
             tuple(zone_states),
             tuple(state_changes),
-            alerts=tuple(self._memory.active_alerts.values()),
+            alerts=(*self._memory.active_alerts.values(), *self._memory.past_alerts.values()),
             incidents=tuple(incidents.values()),
             record_memories=tuple(self._memory.record_memories.every()),
             zone_sources=tuple(ZoneSource(*one) for one in self._memory.zone_sources.items()),

@@ -148,7 +148,8 @@ def move_alerts(
     plan: MonitoringPlan,
 ) -> None:
     """What the result makes of these alerts, and of those that it begins."""
-    touched, transitions = apply_result(result, active_alerts, plan.severities(result.zone), plan.policy)
+    severities, past = plan.severities(result.zone), state.past_alerts
+    touched, transitions = apply_result(result, active_alerts, severities, plan.policy, past)
     for alert in touched:
         if alert != active_alerts.get(alert.key):
             pending.alerts[alert.key] = alert

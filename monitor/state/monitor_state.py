@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from alerting.incident import Incident
 from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey
+from alerting.reopening import past_incidents
 from checks.common.epoch import micros, moment_of
 from checks.model import CanaryArrival, CheckResult, Family, Health, SignatureEnd
 from checks.model.finding_type import Severity
@@ -21,6 +22,7 @@ from monitor.state.identity_looks import IdentityLooks
 from monitor.state.latest_transfers import LatestTransfers
 from monitor.state.notifies import Notifies
 from monitor.state.octets import octet_of
+from monitor.state.past_alerts import PastAlerts
 from monitor.state.ports import Recreated, StoredState
 from monitor.state.record_memories import RecordMemories
 from monitor.state.zone_states import ZoneStates
@@ -36,6 +38,7 @@ class MonitorState:
     zone_states: ZoneStates = field(init=False)
     active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     """Every alert that is not OK."""
+    past_alerts: PastAlerts = field(default_factory=PastAlerts)
     by_zone: dict[str, dict[str, dict[AlertKey, Alert]]] = field(default_factory=dict)
     """The same, by zone and check."""
     results: dict[str, dict[str, CheckResult]] = field(default_factory=dict)
@@ -85,7 +88,7 @@ class MonitorState:
     @classmethod
     def of(cls, stored: StoredState) -> "MonitorState":
         state = cls(
-            open_incidents=OpenIncidents(dict(stored.incidents)),
+            open_incidents=OpenIncidents(dict(stored.incidents), past=past_incidents(stored.past_incidents)),
             zone_sources={one.source: one.body for one in stored.zone_sources},
             transfers=LatestTransfers.of(stored.transfers),
         )
@@ -93,6 +96,8 @@ class MonitorState:
         state.zone_states.columns = state.columns
         for alert in stored.alerts.values():
             state.put(alert)
+        for alert in stored.past_alerts:
+            state.past_alerts.put(alert)
         state.awaited_notifies.restore(stored.alerts.values())
         state.record_memories.restore(stored.record_memories)
         return state
@@ -106,8 +111,9 @@ class MonitorState:
         self.record_memories.use(columns.zone_table)
 
     def put(self, alert: Alert) -> None:
-        """Keep an alert as it is now; one that is OK is forgotten."""
+        """Keep an alert as it is now; one that is OK is forgotten, but that it came and went."""
         key = alert.key
+        self.past_alerts.put(alert)
         if not alert.quiet:
             self.active_alerts[key] = alert
             self.by_zone.setdefault(key.zone, {}).setdefault(key.check, {})[key] = alert

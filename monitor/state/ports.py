@@ -170,8 +170,12 @@ class StoredState:
 
     zone_states: Mapping[str, ZoneState] = field(default_factory=dict)
     alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
+    past_alerts: Sequence[Alert] = ()
+    """Those that are OK and came and went, the last to be over last."""
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     """The open ones."""
+    past_incidents: Sequence[Incident] = ()
+    """The latest that are over, the last to be over last."""
     destinations: Mapping[str, str] = field(default_factory=dict)
     record_memories: Sequence[RecordMemory] = ()
     zone_sources: Sequence[ZoneSource] = ()

@@ -21,8 +21,17 @@ from monitor.store.database import read_many, value
 
 T = TypeVar("T")
 
+MAX_PAST_INCIDENTS = 200
+"""Incidents that are over and may open again, which a restart is told of."""
+
 _LAST_LOOK = 'select max(started) from sweeps where "check" = ?'
 _OPEN_INCIDENTS = "select id, body from incidents where phase = 'open' order by opened_at, id"
+_PAST_ALERTS = "select key, body from alerts where phase = 'ok' order by since"
+_PAST_INCIDENTS = """
+    select id, body from (
+        select id, body, resolved_at from incidents where phase <> 'open' order by resolved_at desc limit :limit
+    ) order by resolved_at
+"""
 _ADDRESS_HISTORY = """
     select zone, server, address, serial, outcome, since, until from (
         select zone, server, address, serial, state as outcome, since, until, id from address_history
@@ -66,12 +75,16 @@ def remembered(db: Database) -> StoredState:
         packed = dict(read_many(db, "select zone, row from packed_zone_states"))
         _check(codec, packed)
         whole = _decoded(ZoneState, "zone_states", "zone", db.query("select zone, body from zone_states"))
-        alerts = _decoded(Alert, "alerts", "key", db.query("select key, body from alerts"))
+        alerts = _decoded(Alert, "alerts", "key", db.query("select key, body from alerts where phase <> 'ok'"))
+        past_alerts = _decoded(Alert, "alerts", "key", db.query(_PAST_ALERTS))
         incidents = _decoded(Incident, "incidents", "id", db.query(_OPEN_INCIDENTS))
+        past = _decoded(Incident, "incidents", "id", db.query(_PAST_INCIDENTS, {"limit": MAX_PAST_INCIDENTS}))
         return StoredState(
             zone_states=ZoneStates(codec, packed, {each.zone: _as_looked(each, look) for each in whole}, look),
             alerts={each.key: each for each in alerts},
+            past_alerts=tuple(past_alerts),
             incidents={each.id: each for each in incidents},
+            past_incidents=tuple(past),
             destinations=outbox.destinations(db),
             record_memories=tuple(record_memories(db)),
             zone_sources=tuple(zone_sources(db)),

@@ -204,3 +204,9 @@ def _zone_transfers(db: Database) -> None:
         'create table zone_transfers ("check" text not null, zone text not null, body text not null, '
         'primary key (zone, "check")) strict, without rowid'
     )
+
+
+@STEPS(name="0006_past_alerts")
+def _past_alerts(db: Database) -> None:
+    """That an alert came and went is kept for a while after it is over."""
+    _index(db, "alerts_over", "alerts (since)", "phase = 'ok'")

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from alerting.flapping import FLAPPING_WINDOW
 from alerting.incident import Incident
-from alerting.model import Alert, AlertKey, Phase, Transition
+from alerting.model import Alert, AlertKey, Transition
 from checks.model import TransferFigures
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
@@ -179,7 +180,7 @@ def _zone_transfers(db: Database, transfers: Iterable[KeptTransfers]) -> None:
 
 def _alerts(db: Database, alerts: tuple[Alert, ...]) -> None:
     latest = {alert_key(alert.key): alert for alert in alerts}
-    over = [key for key, alert in latest.items() if alert.phase is Phase.OK]
+    over = [key for key, alert in latest.items() if not _is_kept(alert)]
     if over:
         db.table("alerts").delete_where("key in (select value from json_each(?))", [json.dumps(over)])
     rows = (
@@ -192,9 +193,17 @@ def _alerts(db: Database, alerts: tuple[Alert, ...]) -> None:
             "body": encode(alert),
         }
         for key, alert in latest.items()
-        if alert.phase is not Phase.OK
+        if _is_kept(alert)
     )
     db.table("alerts").insert_all(rows, replace=True)
+    past = max((alert.since for alert in alerts if alert.quiet and _is_kept(alert)), default=None)
+    if past is not None:
+        db.execute("delete from alerts where phase = 'ok' and since < ?", [stamp(past - FLAPPING_WINDOW)])
+
+
+def _is_kept(alert: Alert) -> bool:
+    """It is not OK, or it is remembered that it came and went."""
+    return not alert.quiet or alert.flaps is not None
 
 
 def _transitions(db: Database, transitions: tuple[Transition, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from alerting.incident import IncidentEvent
-from alerting.model import Phase
+from alerting.model import Alert, Flaps, Phase
 from alerting.outbox import DeliveryResult
 from checks.model import Address, RememberedRecords, TransferFigures, Transport, ZoneTransfer
 from checks.model.remembered import LastLook, Varying
@@ -186,6 +186,26 @@ async def test_an_alert_that_is_over_is_forgotten_and_so_is_an_incident_when_res
     assert list(remembered.alerts) == [key("other.example.")]
     assert list(remembered.incidents) == ["i2"]
     assert {each.id: each.phase for each in await store.incidents()} == {"i1": "resolved", "i2": "open"}
+
+
+async def test_that_an_alert_came_and_went_is_kept_for_an_hour(store):
+    def over(zone: str, seconds: float) -> Alert:
+        flaps = Flaps(at(0), 2, 60.5, at(seconds))
+        return replace(alert(Phase.OK, zone=zone), since=at(seconds), flaps=flaps)
+
+    first, second, third = over("a.example.", 20), over("b.example.", 10), over("c.example.", 3615)
+    await store.commit(Commit(alerts=(first, second)))
+    restored = await store.restore()
+    assert (restored.alerts, list(restored.past_alerts)) == ({}, [second, first])
+    await store.commit(Commit(alerts=(third, alert(Phase.OK, zone="d.example."))))
+    assert list((await store.restore()).past_alerts) == [first, third]
+
+
+async def test_incidents_that_are_over_are_restored_in_the_order_in_which_they_ended(store):
+    await store.commit(Commit(incidents=(incident("i1", resolved=9.0), incident("i2", resolved=8.0), incident("i3"))))
+    restored = await store.restore()
+    assert [each.id for each in restored.past_incidents] == ["i2", "i1"]
+    assert list(restored.incidents) == ["i3"]
 
 
 async def test_alerts_that_differ_in_one_part_of_their_key_are_kept_apart(store):

@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alerting.incident import OPEN, RESOLVED, Cause, Incident
+from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_lines import current
 from alerting.incident_members import is_undecided
 from alerting.incident_news import Rules, announce, announce_end
-from alerting.incidents import RELATED, IncidentUpdate, OpenIncidents, incident_id
+from alerting.incidents import RELATED, IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
+from alerting.reopening import PastIncidents, opened_by, with_past
 from alerting.root_cause import family
 from checks.model.finding_type import Severity
 from tests.support.whole_causes import whole_root_causes
@@ -60,8 +61,10 @@ def whole_update(
     pending = any(alert.phase is Phase.PENDING for alert in grave)
     causes = whole_root_causes(grave, rules.dependency_graph) if joining or pending else {}
     wider = _widened(open_incidents, grave, joining, causes)
-    joined = _assigned(wider, grave, joining, causes, now)
-    after = dict(wider.incidents) | _opened(wider, joined, causes, now)
+    past = open_incidents.past
+    joined = _assigned(wider, grave, joining, causes, past, now)
+    opened = _opened(wider, joined, causes, past, now)
+    after = dict(wider.incidents) | opened
     if joined:
         placed = {alert.key: alert for alert in joined}
         grave = [placed.get(alert.key, alert) for alert in grave]
@@ -83,9 +86,14 @@ def whole_update(
         if done != open_incidents.incidents.get(name):
             changes.append(done)
         messages += new_messages
+    newly = [*opened.values(), *(i for name, i in wider.incidents.items() if i is not open_incidents.incidents[name])]
+    past = with_past(past, newly, (each for each in changes if each.phase == RESOLVED), now)
     left = (a for a in active_alerts.values() if a.severity <= Severity.INFO and a.incident is not None)
     return IncidentUpdate(
-        OpenIncidents(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(messages)
+        OpenIncidents(after, past=past),
+        (*joined, *(replace(a, incident=None) for a in left)),
+        tuple(changes),
+        tuple(messages),
     )
 
 
@@ -106,11 +114,16 @@ def _widened(
         if len(held[name]) == 1 and held[name] <= wanted:
             wider[name] = replace(open_incidents.incidents[name], cause=held[name].pop())
             wanted.discard(wider[name].cause)
-    return OpenIncidents({**open_incidents.incidents, **wider})
+    return OpenIncidents({**open_incidents.incidents, **wider}, past=open_incidents.past)
 
 
 def _assigned(
-    open_incidents: OpenIncidents, grave: Iterable[Alert], joining: Sequence[Alert], causes: Causes, now: datetime
+    open_incidents: OpenIncidents,
+    grave: Iterable[Alert],
+    joining: Sequence[Alert],
+    causes: Causes,
+    past: PastIncidents,
+    now: datetime,
 ) -> tuple[Alert, ...]:
     """To each alert its incident: the open one of its cause; else the one that holds a related alert of the same
     zone at the same server, for that is most likely the same trouble; else a new one.
@@ -126,7 +139,7 @@ def _assigned(
         if where is None and family(alert.key.code) in RELATED:
             where = nearby.get((alert.key.zone, alert.key.server))
         if where is None:
-            where = of_cause[cause] = incident_id(cause, now)
+            where = of_cause[cause] = opened_by(alert, cause, past, now).id
         joined.append(replace(alert, incident=where))
     return tuple(joined)
 
@@ -140,14 +153,13 @@ def _places(open_incidents: OpenIncidents, grave: Iterable[Alert]) -> Mapping[tu
 
 
 def _opened(
-    open_incidents: OpenIncidents, joined: Iterable[Alert], causes: Causes, now: datetime
+    open_incidents: OpenIncidents, joined: Iterable[Alert], causes: Causes, past: PastIncidents, now: datetime
 ) -> dict[str, Incident]:
     opened: dict[str, Incident] = {}
     for alert in joined:
         name = alert.incident or ""
         if name not in open_incidents.incidents and name not in opened:
-            cause, began = causes[alert.key], alert.bad_since or alert.since
-            opened[name] = Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=began)
+            opened[name] = opened_by(alert, causes[alert.key], past, now)
     return opened
 
 
@@ -245,6 +257,7 @@ def _as_of_now(
         findings=len(active_alerts),
         recovering=sum(alert.phase is Phase.RECOVERING for alert in active_alerts),
         unserved=unserved,
+        flapping=2 * sum(alert.flapping for alert in known) > len(known),
         lines=whole_lines(incident.lines, active_alerts, members.over, unwatched, now),
         eased_at=now if eased else incident.eased_at,
     )

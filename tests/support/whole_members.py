@@ -67,6 +67,7 @@ def _line(alerts: Sequence[Alert]) -> IncidentFinding:
         count=len(alerts),
         zones=len(zones),
         sample=tuple([key.zone, *(zone for zone in zones if zone != key.zone)][:SAMPLE_SIZE]) if len(zones) > 1 else (),
+        flaps=first.flaps if first.flapping else None,
     )
 
 

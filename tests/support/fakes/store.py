@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from alerting.flapping import FLAPPING_WINDOW
 from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Phase
 from alerting.notification import OutboxMessage
@@ -71,8 +72,13 @@ class MemoryStore:
         look = max((each.started for each in self._sweeps if each.check == SERIAL_CHECK), default=None)
         return StoredState(
             zone_states={zone: _as_looked(each, look) for zone, each in self._zone_states.items()},
-            alerts=dict(self._alerts),
+            alerts={key: each for key, each in self._alerts.items() if each.phase is not Phase.OK},
+            past_alerts=sorted((each for each in self._alerts.values() if each.quiet), key=lambda each: each.since),
             incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
+            past_incidents=sorted(
+                (each for each in self._incidents.values() if each.resolved_at is not None),
+                key=lambda each: each.resolved_at,
+            ),
             destinations=dict(self._destinations),
             record_memories=tuple(self._record_memories.values()),
             zone_sources=tuple(one for one in self._zone_sources.values() if one.body),
@@ -100,10 +106,16 @@ class MemoryStore:
         self._zone_sources |= {one.source: one for one in commit.zone_sources}
         self._transfers |= {(one.check, one.zone): one for one in commit.transfers}
         for alert in commit.alerts:
-            if alert.phase is Phase.OK:
+            if alert.phase is Phase.OK and alert.flaps is None:
                 self._alerts.pop(alert.key, None)
             else:
                 self._alerts[alert.key] = alert
+        past = max((each.since for each in commit.alerts if each.quiet and each.flaps is not None), default=None)
+        self._alerts = {
+            key: each
+            for key, each in self._alerts.items()
+            if past is None or not each.quiet or each.since >= past - FLAPPING_WINDOW
+        }
         self._transitions += [each.at for each in commit.transitions]
         self._incidents |= {each.id: each for each in commit.incidents}
         for id_, row in self._outbox.items():

@@ -12,6 +12,7 @@ from alerting.incident import Incident
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents, begin_index, note_alerts, update_in_steps
 from alerting.model import Alert, AlertKey, Policy, Route, Transition
+from alerting.reopening import past_incidents
 from alerting.root_cause import DependencyGraph
 from checks.model import Address, CheckResult, Finding, Health, Server, Zone
 from checks.model.finding_type import Severity
@@ -65,6 +66,7 @@ class Twin:
     zones: Sequence[Zone]
     severity: dict[str, Severity] = field(default_factory=dict)
     active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
+    past: dict[AlertKey, Alert] = field(default_factory=dict)
     quick: OpenIncidents = field(default_factory=OpenIncidents)
     whole: OpenIncidents = field(default_factory=OpenIncidents)
     minutes: float = 0
@@ -81,6 +83,7 @@ class Twin:
     def put(self, alert: Alert) -> None:
         if alert.quiet:
             self.active_alerts.pop(alert.key, None)
+            self.past[alert.key] = alert
         else:
             self.active_alerts[alert.key] = alert
 
@@ -110,7 +113,7 @@ class Twin:
                 why = "blind" if unknown else ""
                 result = CheckResult(zone.name, check, self.now, health, tuple(findings), (), why)
                 known = {k: a for k, a in self.active_alerts.items() if (k.zone, k.check) == (zone.name, check)}
-                touched, moved = apply_result(result, known, self.severity, POLICY)
+                touched, moved = apply_result(result, known, self.severity, POLICY, self.past)
                 for alert in touched:
                     if alert != known.get(alert.key):
                         changed[alert.key] = alert
@@ -157,7 +160,10 @@ class Twin:
         self.active_alerts = {a.key: a for a in (decode(Alert, encode(a)) for a in self.active_alerts.values())}
         for name in ("quick", "whole"):
             kept = getattr(self, name).incidents
-            setattr(self, name, OpenIncidents({i: decode(Incident, encode(each)) for i, each in kept.items()}))
+            past = past_incidents(decode(Incident, encode(each)) for each in getattr(self, name).past.values())
+            setattr(
+                self, name, OpenIncidents({i: decode(Incident, encode(each)) for i, each in kept.items()}, past=past)
+            )
 
     def fold(self, changed: Sequence[Alert], transitions: Sequence[Transition], *, anew: bool = False) -> None:
         before, known = dict(self.active_alerts), self.rules
@@ -186,6 +192,7 @@ class Twin:
             self.put(alert)
         self.quick, self.whole = one.open_incidents, other.open_incidents
         assert list(self.quick.incidents.items()) == list(self.whole.incidents.items())
+        assert list(self.quick.past) == list(self.whole.past)
 
 
 def told(incident: Incident) -> str:

@@ -7,9 +7,10 @@ import pytest
 
 from alerting.incident import Cause, Incident, IncidentChange, IncidentEvent, IncidentFinding, NotifiedState
 from alerting.incident_news import Rules, message_id
-from alerting.incidents import IncidentUpdate, OpenIncidents, incident_id
+from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Route, Transition
 from alerting.notification import OutboxMessage
+from alerting.reopening import incident_id
 from alerting.root_cause import DependencyGraph
 from checks.model import Server, Zone
 from checks.model.finding_type import Severity
@@ -278,6 +279,7 @@ def test_it_opens_anew_after_it_was_over() -> None:
     desk = Desk()
     first = desk.change(LATE).incidents[0]
     desk.end(LATE)
+    desk.at += 61
     assert desk.fire(LATE) == [f"oncall: opened zone {A}"]
     assert desk.only.id != first.id
     assert desk.only.id > first.id

@@ -14,6 +14,7 @@ from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Policy, Route
 from alerting.notification import OutboxMessage
+from alerting.reopening import past_incidents
 from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 from checks.model import Finding
@@ -56,6 +57,7 @@ class Life:
     """A monitor that keeps only what the store keeps, and everything it ever told."""
 
     active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
+    past: dict[AlertKey, Alert] = field(default_factory=dict)
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     told: list[OutboxMessage] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
@@ -85,7 +87,7 @@ class Life:
         for name, findings in said.items():
             known = {alert.key: alert for alert in self.of(name)}
             spoken = result(name, self.minute, *(findings or ()), reason="blind" if findings is None else "")
-            touched, moved = apply_result(spoken, known, {}, POLICY)
+            touched, moved = apply_result(spoken, known, {}, POLICY, self.past)
             changed += [alert for alert in touched if alert != known.get(alert.key)]
             transitions += moved
         self.change(changed, transitions)
@@ -102,18 +104,21 @@ class Life:
         self.open_incidents = kept.open_incidents
         self.told += kept.messages
         self.ended |= {incident.id for incident in kept.incidents if incident.phase == "resolved"}
+        self.ended -= kept.open_incidents.incidents.keys()
 
     def put(self, alert: Alert) -> None:
         if alert.quiet:
             self.active_alerts.pop(alert.key, None)
+            self.past[alert.key] = alert
         else:
             self.active_alerts[alert.key] = alert
 
     def restart(self) -> None:
         alerts = [decode(Alert, encode(alert)) for alert in self.active_alerts.values()]
         self.active_alerts = {alert.key: alert for alert in alerts}
+        past = past_incidents(decode(Incident, encode(each)) for each in self.open_incidents.past.values())
         self.open_incidents = OpenIncidents(
-            {name: decode(Incident, encode(each)) for name, each in self.open_incidents.incidents.items()}
+            {name: decode(Incident, encode(each)) for name, each in self.open_incidents.incidents.items()}, past=past
         )
 
 
@@ -187,7 +192,7 @@ def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]
             life.step("wait", {})
         holds(life)
         agrees(life)
-    for _ in range(14):
+    for _ in range(80):
         life.step("look", {name: [] for name in ZONES})
         holds(life)
     assert life.active_alerts == {}

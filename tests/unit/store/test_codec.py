@@ -95,7 +95,7 @@ def test_the_text_is_one_line_of_ascii_without_what_is_none():
         '"address":{"host":"2001:db8::2","port":5353},"subject":""},"phase":"firing",'
         '"since":"2026-03-01T12:00:00.000000Z","severity":"warning","text":"zu sp\\u00e4t\\n",'
         '"bad_since":"2026-03-01T11:58:00.000000Z","incident":"i1","seen":"2026-03-01T12:00:05.000000Z",'
-        '"inherited":false}'
+        '"inherited":false,"flapping":false}'
     )
 
 

@@ -11,6 +11,7 @@ from checks.model import (
     CanaryArrival,
     Finding,
     Inconclusive,
+    IxfrResponse,
     Observation,
     Query,
     RememberedRecords,
@@ -39,7 +40,7 @@ class StandingQuestion:
         return self == StandingQuestion(zone.name, "SOA")
 
 
-Statement = Finding | Inconclusive | SignatureEnd | ZoneTransfer | CanaryArrival | RememberedRecords
+Statement = Finding | Inconclusive | SignatureEnd | ZoneTransfer | IxfrResponse | CanaryArrival | RememberedRecords
 """What a check may say of a poll."""
 
 

@@ -11,6 +11,7 @@ from checks.model import (
     Finding,
     Health,
     Inconclusive,
+    IxfrResponse,
     RememberedRecords,
     SignatureEnd,
     Zone,
@@ -50,7 +51,8 @@ def _with_the_rest(result: CheckResult, said: Iterable[Statement]) -> CheckResul
     remembered = next((one for one in said if isinstance(one, RememberedRecords)), None)
     transfers = tuple(one for one in said if isinstance(one, ZoneTransfer))
     arrivals = tuple(one for one in said if isinstance(one, CanaryArrival))
-    return replace(result, transfers=transfers, arrivals=arrivals, remembered=remembered)
+    ixfr = tuple(one for one in said if isinstance(one, IxfrResponse))
+    return replace(result, transfers=transfers, ixfr=ixfr, arrivals=arrivals, remembered=remembered)
 
 
 def _unknown(check: Check, zone: Zone, poll: ZonePoll, why: str, unsure: tuple[Inconclusive, ...] = ()) -> CheckResult:

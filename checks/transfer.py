@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.ixfr_answers import NOT_OFFERED, ixfr_query, why_not_offered
+from checks.common.ixfr_answers import NOT_OFFERED, ixfr_answers, ixfr_faults, ixfr_queries, ixfr_response
 from checks.common.open_transfers import FAILURE, OPEN, PERMISSION, is_given, is_withheld, why_unasked
 from checks.common.response_faults import fault
 from checks.common.serial import newer
@@ -20,6 +20,7 @@ from checks.model import (
     Expectation,
     Finding,
     Inconclusive,
+    IxfrResponse,
     Observation,
     Outcome,
     Query,
@@ -59,7 +60,9 @@ class Transfer:
     nothing then. 3. A zone whose serial is older (RFC 1982) than the SOA beside it is asked for once more, after that
     SOA was seen; older again, the transfer has failed. 4. Compare with the expectation. The rule for server "*" is for
     all servers that no other rule with the same key, transport and source names; over TLS, for those that are asked
-    over TLS.
+    over TLS. 5. Where IXFR must be answered, ask for it as the rule says: since the serial that the SOA had, and since
+    the one that the address was seen with before, where one is known. Differences, the whole zone in their place
+    (RFC 1995 section 4) and, of the serial that it has, the SOA alone are right.
 
     ================  =====================================================================================
     transfer-open     must be refused, and records other than the zone's SOA were given
@@ -95,20 +98,21 @@ class Transfer:
 
     def evaluate(
         self, zone: Zone, poll: ZonePoll, zone_state: ZoneState
-    ) -> Iterator[Finding | Inconclusive | ZoneTransfer]:
+    ) -> Iterator[Finding | Inconclusive | ZoneTransfer | IxfrResponse]:
         yield from whole_transfers(poll.seen)
         soas = {(o.query.server, o.query.address): o for o in poll.seen if o.query.qtype == "SOA"}
         axfrs = {replace(o.query, whole=False): o for o in poll.seen if o.query.qtype == "AXFR"}
-        said: list[Finding | Inconclusive | None] = []
+        said: list[Finding | Inconclusive | IxfrResponse | None] = []
         for server, address, rule in matrix(zone):
             soa = soas.get((server.name, address))
             axfr = axfrs.get(transfer_query(zone, server, address, rule))
             said.append(_row(zone, server, address, rule, soa, axfr))
             said += _ixfr(zone, server, address, rule, poll.seen)
+        yield from (one for one in said if isinstance(one, IxfrResponse))
         unsure = [one for one in said if isinstance(one, Inconclusive)]
-        if len(unsure) == len(said):
+        if len(unsure) == len([one for one in said if not isinstance(one, IxfrResponse)]):
             raise CheckInconclusive(unsure[0].reason if unsure else "there are no rules")
-        yield from (one for one in said if one is not None)
+        yield from (one for one in said if isinstance(one, Finding | Inconclusive))
 
 
 def _again(seen: tuple[Observation, ...]) -> list[Query]:
@@ -123,31 +127,31 @@ def _again(seen: tuple[Observation, ...]) -> list[Query]:
 
 
 def _ixfr_queries(zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
-    """What is new since the serial that the SOA says, where that must be answered; once."""
-    asked = {replace(one.query, since=None) for one in seen}
+    """What is new, where that must be answered and the SOA says a serial; once."""
     soas = {(one.server, one.address): one.serial for one in seen if one.query.qtype == "SOA"}
-    queries = []
+    queries: list[Query] = []
     for server, address, rule in matrix(zone):
-        serial = soas.get((server.name, address))
-        if rule.ixfr and serial is not None:
-            query = ixfr_query(transfer_query(zone, server, address, rule), serial)
-            queries += [query] if replace(query, since=None) not in asked else []
+        serial, axfr = soas.get((server.name, address)), transfer_query(zone, server, address, rule)
+        if rule.ixfr and serial is not None and not ixfr_answers(axfr, seen):
+            queries += ixfr_queries(axfr, serial)
     return queries
 
 
 def _ixfr(
     zone: Zone, server: Server, address: Address, rule: TransferRule, seen: tuple[Observation, ...]
-) -> list[Finding | Inconclusive]:
+) -> Iterator[Finding | Inconclusive | IxfrResponse]:
     """Nothing where it need not be answered, or could not be asked: the row of the matrix has that."""
-    query = replace(ixfr_query(transfer_query(zone, server, address, rule), 0), since=None)
-    one = next((each for each in seen if replace(each.query, since=None) == query), None)
-    if not rule.ixfr or one is None:
-        return []
-    why, about = why_not_offered(one), f"{subject(rule)}, IXFR"
-    if why is None:
-        return [Inconclusive(server.name, address, about, FAILURE[one.transfer] if one.transfer else why_unasked(one))]
-    text = f"{server_at(server.name, address)} does not offer IXFR with {_with(rule)}: {why}"
-    return [Finding(NOT_OFFERED.code, text, server.name, address, about)] if why else []
+    answers = ixfr_answers(transfer_query(zone, server, address, rule), seen) if rule.ixfr else []
+    if response := ixfr_response(answers):
+        yield response
+    faults, about = ixfr_faults(answers), f"{subject(rule)}, IXFR"
+    if why := next(filter(None, faults), ""):
+        text = f"{server_at(server.name, address)} does not offer IXFR with {_with(rule)}: {why}"
+        yield Finding(NOT_OFFERED.code, text, server.name, address, about)
+    elif None in faults:
+        one = answers[faults.index(None)]
+        reason = FAILURE[one.transfer] if one.transfer else why_unasked(one)
+        yield Inconclusive(server.name, address, about, reason)
 
 
 def _older(soa: Observation | None, axfr: Observation) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from checks.common.transfers import transfer_rules
 from checks.model import Address, Expectation, Query, Server, TransferRule, Transport, Zone
-from checks.model.zone_transfer import TransferWay
+from checks.model.transfer_way import TransferWay
 
 
 def matrix(zone: Zone) -> Iterator[tuple[Server, Address, TransferRule]]:

@@ -15,6 +15,7 @@ from checks.model.canary import CanaryUpdate as CanaryUpdate
 from checks.model.content import ZoneContent as ZoneContent
 from checks.model.finding_type import Severity
 from checks.model.ixfr import IxfrAnswer as IxfrAnswer
+from checks.model.ixfr import IxfrResponse as IxfrResponse
 from checks.model.outcome import Outcome as Outcome
 from checks.model.outcome import TransferResult as TransferResult
 from checks.model.outcome import UpdateResult as UpdateResult
@@ -142,7 +143,8 @@ class Query:
     (ZONEVERSION, RFC 9660), where the server is not known to give none. Over TLS the port is that of the server's
     settings. ``source`` is the local address from which a transfer is asked for. ``update``: the TXT records of
     ``qname`` are changed (RFC 2136), signed with ``key``; ``until`` says how long the question is asked again.
-    "IXFR" asks for what is new ``since`` that serial (RFC 1995).
+    "IXFR" asks for what is new ``since`` that serial (RFC 1995), or, where it is the ``earlier`` one that is wanted,
+    since the one that the address had before that; where nobody knows it, it is not asked.
     """
 
     zone: str
@@ -164,6 +166,7 @@ class Query:
     update: CanaryUpdate | None = None
     until: AwaitedValue | None = None
     since: int | None = None
+    earlier: bool = False
 
 
 class Shape(StrEnum):
@@ -339,6 +342,7 @@ class CheckResult:
     """A defect of the check itself, not of any server."""
     ends: tuple[SignatureEnd, ...] = ()
     transfers: tuple[ZoneTransfer, ...] = ()
+    ixfr: tuple[IxfrResponse, ...] = ()
     arrivals: tuple[CanaryArrival, ...] = ()
     remembered: RememberedRecords | None = field(default=None, compare=False)
     """For its next evaluation; None: nothing is to be remembered, or as before."""

@@ -68,7 +68,8 @@ class TransferRule:
 
     ixfr: bool = False
     """It must answer IXFR (RFC 1995), too, or it is `ixfr-not-offered`: it is asked for what is new since the serial
-    that it has, which is a SOA record alone. Whether it has the differences between versions is not seen by that."""
+    that it has, which is a SOA record alone, and since the one that it had before, which shows whether it has the
+    differences. The whole zone in place of them is right, too."""
 
     def __post_init__(self) -> None:
         if self.ixfr and self.expect is not Expectation.ALLOWED:

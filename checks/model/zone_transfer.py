@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.model.address import Address
+from checks.model.ixfr import IxfrResponse
+from checks.model.transfer_way import TransferWay
 from checks.model.transport import Transport
-
-TransferWay = tuple[str, Address, str | None, Transport, str | None]
-"""Where a transfer is asked for, and how: server, address, key, transport, and from which address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,17 @@ class TransferFigures:
     """What one check last measured of the transfers of a zone: of each way one."""
 
     whole: tuple[ZoneTransfer, ...] = ()
+    ixfr: tuple[IxfrResponse, ...] = ()
 
-    def updated(self, whole: Iterable[ZoneTransfer]) -> "TransferFigures":
+    def updated(self, whole: Iterable[ZoneTransfer], ixfr: Iterable[IxfrResponse]) -> "TransferFigures":
         """With newer ones in place of those that were asked for in the same way."""
-        return TransferFigures(tuple({one.way: one for one in (*self.whole, *whole)}.values()))
+        return TransferFigures(
+            tuple({one.way: one for one in (*self.whole, *whole)}.values()),
+            tuple({one.way: one for one in (*self.ixfr, *ixfr)}.values()),
+        )
 
     def only(self, ways: Container[TransferWay]) -> "TransferFigures":
         """Those of these ways."""
-        return TransferFigures(tuple(one for one in self.whole if one.way in ways))
+        return TransferFigures(
+            tuple(one for one in self.whole if one.way in ways), tuple(one for one in self.ixfr if one.way in ways)
+        )

@@ -21,10 +21,11 @@ from monitor.clock import Now
 from monitor.config.model import Config
 from monitor.polling.bulk import BulkProber
 from monitor.polling.bulk_factory import make_bulk_prober
+from monitor.polling.earlier_serials import AddressHistory, from_earlier, nothing_known
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import PublishMessages, SerialSweep, SweepContext
 from monitor.polling.standing_polls import StandingPolls
-from monitor.polling.sweep import SweepResult, chunk_size, longest_poll, sweep, window
+from monitor.polling.sweep import SweepResult, chunk_size, longest_poll, sweep, unhurried, window
 from monitor.polling.sweep_order import SweepOrder
 from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
@@ -47,9 +48,6 @@ MIN_ZONES_FOR_THREAD = 5000
 RECHECK_RATE = 200.0
 """Zones a second that are asked once more between two sweeps; more of them are spread over so much longer."""
 
-OPEN_TRANSFER_RATE = 2.0
-"""Zones a second, at most, that are asked for a transfer of which nobody has said anything, after a start as well."""
-
 RETIRE_INTERVAL = 0.1
 """Seconds between two looks at whether an old prober has anything left to do."""
 
@@ -70,8 +68,9 @@ class Poller:
         now: Now,
         registry: CollectorRegistry | None = None,
         server_series: ServerSeries | None = None,
+        history: AddressHistory = nothing_known,
     ) -> None:
-        self._config, self._plan = config, plan
+        self._config, self._plan, self._history = config, plan, history
         self._publish = publish
         self._now = now
         self.stats = ProbeStats(registry, server_series)
@@ -240,7 +239,7 @@ class Poller:
             else:
                 order = await self._order(group, only)
                 if isinstance(check, OpenTransfer):
-                    duration = max(duration, self._unhurried(group, len(order)))
+                    duration = max(duration, unhurried(len(order), group.cadence, self._config.probe))
                 result = await sweep(
                     check, order, self._polls(check, group, only), self._publish, cadence=group.cadence,
                     duration=duration, now=self._now, vantage=self._config.service.vantage,
@@ -249,11 +248,6 @@ class Poller:
         except* QueueClosed:
             log.debug("sweep broken off", check=check.name)
         return result
-
-    def _unhurried(self, group: SweepGroup, zones: int) -> float:
-        """Seconds that the sweep of so many zones takes at OPEN_TRANSFER_RATE, within its cadence."""
-        probe = self._config.probe
-        return min(zones / OPEN_TRANSFER_RATE, window(group.cadence, probe.timeout * probe.attempts))
 
     def _asks(self, group: SweepGroup, zone: Zone) -> bool:
         """Whether the zone is in the group now, and there is something to ask of it."""
@@ -322,7 +316,7 @@ class Poller:
         return self._plan.zones.get(zone)
 
     def probe(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
-        return self._prober(queries)
+        return from_earlier(queries, self._prober, self._history)
 
     async def _retire(self, prober: ServiceProber, bulk_prober: BulkProber) -> None:
         """Closed at once it would call unasked what it is asking; so it has as long as its questions may take. Workers

@@ -31,6 +31,9 @@ MAX_POLLS_IN_FLIGHT = 1024
 MAX_SHARE = 0.95
 """Of a cadence, within which a sweep ends though its last zone is waited for."""
 
+OPEN_TRANSFER_RATE = 2.0
+"""Zones a second, at most, that are asked for a transfer of which nobody has said anything, after a start as well."""
+
 CHUNK_SIZE = 250
 """Zones whose turn comes together at most …"""
 
@@ -76,6 +79,11 @@ def window(cadence: timedelta, patience: float, rounds: int = 1) -> float:
     seconds = cadence.total_seconds()
     left = max(seconds / 2, MAX_SHARE * seconds - rounds * patience)
     return max(0.0, min(SWEEP_SHARE * seconds, seconds - patience, left))
+
+
+def unhurried(zones: int, cadence: timedelta, probe: Probe) -> float:
+    """Seconds that the sweep of so many zones takes at OPEN_TRANSFER_RATE, within its cadence."""
+    return min(zones / OPEN_TRANSFER_RATE, window(cadence, probe.timeout * probe.attempts))
 
 
 def longest_poll(check: str, templates: Iterable[Zone], probe: Probe) -> float:

@@ -167,8 +167,9 @@ class Service:
         change = await self._evaluator.replan(plan, first=True)
         self._sweeps = SweepRecord(self._evaluator, now)
         self._poller = Poller(
-            config, self._evaluator.plan, change.columns, self._publish, now, self._registry, server_series
-        )
+            config, self._evaluator.plan, change.columns, self._publish, now, self._registry, server_series,
+            self._store.address_history,
+        )  # fmt: skip
         self._evaluator.moved = self._poller.apply_path_changes
         heard_of = self._sourced_zones.announce
         self._notify = NotifyService(self._poller, self._evaluator, now, monotonic, heard_of, self._registry)

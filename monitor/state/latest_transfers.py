@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from checks.common.transfer_rules import transfer_ways
 from checks.model import CheckResult, TransferFigures
-from checks.model.zone_transfer import TransferWay
+from checks.model.transfer_way import TransferWay
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import KeptTransfers
 
@@ -26,10 +26,10 @@ class LatestTransfers:
 
     def note(self, result: CheckResult) -> KeptTransfers | None:
         """Those that a result tells of; what is to be kept now, None: as before."""
-        if not result.transfers:
+        if not result.transfers and not result.ixfr:
             return None
         of_zone = self._known.setdefault(result.zone, {})
-        figures = of_zone.get(result.check, TransferFigures()).updated(result.transfers)
+        figures = of_zone.get(result.check, TransferFigures()).updated(result.transfers, result.ixfr)
         of_zone[result.check] = figures
         return KeptTransfers(result.check, result.zone, figures)
 

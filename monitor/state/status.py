@@ -9,7 +9,7 @@ from alerting.incident import Incident
 from alerting.model import Alert
 from alerting.outbox import ReceiverStatus
 from checks.common.transfer_tree import TransferHop
-from checks.model import Address, Cadences, CanaryArrival, Health, ZoneTransfer
+from checks.model import Address, Cadences, CanaryArrival, Health, IxfrResponse, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState
 from monitor.state.level import Level
@@ -50,6 +50,8 @@ class AddressStatus:
     """When the last change of the canary arrived there; None: there is none, or it did not."""
     transfers: tuple[ZoneTransfer, ...] = ()
     """The latest whole transfer of each way in which the zone is asked for."""
+    ixfr: tuple[IxfrResponse, ...] = ()
+    """The latest answer to IXFR of each way in which it must be answered."""
 
     def lag(self, now: datetime) -> timedelta | None:
         """None when it is not known: the address is not serving anything now."""

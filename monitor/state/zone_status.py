@@ -3,11 +3,22 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from alerting.incident_lines import current
 from alerting.model import NOT_CHECKED, Alert, Phase
 from checks.common.transfer_tree import transfer_tree, waiting_since
-from checks.model import Address, Cadences, CheckResult, Finding, Health, TransferFigures, Zone, ZoneTransfer
+from checks.model import (
+    Address,
+    Cadences,
+    CheckResult,
+    Finding,
+    Health,
+    IxfrResponse,
+    TransferFigures,
+    Zone,
+    ZoneTransfer,
+)
 from checks.model.finding_type import Severity
 from checks.reachable import Reachable
 from checks.replication_state import replication_state
@@ -15,6 +26,8 @@ from checks.zone_state.model import SERIAL_CHECK, AddressState, ZoneState
 from monitor.probe.message.names import unicode
 from monitor.state.level import UNKNOWN_STATE
 from monitor.state.status import AddressStatus, CheckStatus, ZoneStatus
+
+Measured = TypeVar("Measured", ZoneTransfer, IxfrResponse)
 
 HEALTH_CHECKS = (Reachable.name, SERIAL_CHECK)
 """The checks without whose word nobody can say that a zone is well, unless they are off for it."""
@@ -146,28 +159,33 @@ def addresses(
     findings = [f for v in results.values() for f in v.findings]
     ends = {(end.server, end.address): end.at for v in results.values() for end in v.ends}
     arrivals = {(one.server, one.address): one for v in results.values() for one in v.arrivals}
-    transfers = latest_transfers(figures)
+    known_figures = tuple(figures)
+    transfers = latest(one for each in known_figures for one in each.whole)
+    ixfr = latest(one for each in known_figures for one in each.ixfr)
     return tuple(
         replace(
             address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i, unheard),
             signatures_end=ends.get((server.name, address)),
             canary=arrivals.get((server.name, address)),
             transfers=transfers.get((server.name, address), ()),
+            ixfr=ixfr.get((server.name, address), ()),
         )
         for server in zone.servers
         for i, address in enumerate(server.addresses)
     )
 
 
-def latest_transfers(figures: Iterable[TransferFigures]) -> Mapping[tuple[str, Address], tuple[ZoneTransfer, ...]]:
+def latest(measured: Iterable[Measured]) -> Mapping[tuple[str, Address], tuple[Measured, ...]]:
     """By server and address, the latest of each way in which the zone was asked for, whichever check did."""
-    latest: dict[object, ZoneTransfer] = {}
-    for one in sorted((one for each in figures for one in each.whole), key=lambda one: one.at):
-        latest[one.way] = one
-    found: dict[tuple[str, Address], tuple[ZoneTransfer, ...]] = {}
-    for one in latest.values():
-        found[one.server, one.address] = (*found.get((one.server, one.address), ()), one)
-    return found
+    newest = {one.way: one for one in sorted(measured, key=_at)}
+    found: dict[tuple[str, Address], list[Measured]] = {}
+    for one in newest.values():
+        found.setdefault((one.server, one.address), []).append(one)
+    return {place: tuple(some) for place, some in found.items()}
+
+
+def _at(one: ZoneTransfer | IxfrResponse) -> datetime:
+    return one.at
 
 
 def address_status(

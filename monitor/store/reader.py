@@ -8,13 +8,15 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from checks.model.remembered import RememberedRecords
 from checks.zone_state.model import ZoneState
-from monitor.state.ports import StoreError, StoreUnavailable
+from monitor.state.ports import AddressHistoryRow, StoreError, StoreUnavailable
 from monitor.store import history, schema, session
 from monitor.store.database import connect, connect_reader, value
 from monitor.store.errors import as_store_errors
@@ -40,6 +42,10 @@ class Reader:
         """What each check remembers of the records of that zone, as last committed."""
         return await asyncio.to_thread(self._records, zone)
 
+    async def address_history(self, zone: str, since: datetime, limit: int = 2000) -> Sequence[AddressHistoryRow]:
+        """What each address of that zone served, as ``Store.address_history`` has it."""
+        return await asyncio.to_thread(self._address_history, zone, since, limit)
+
     async def backup(self, path: str) -> None:
         """A compact copy as of now, while the service runs on. Refuses to replace a file."""
         await asyncio.to_thread(self._backup, Path(path))
@@ -55,6 +61,10 @@ class Reader:
     def _records(self, zone: str) -> dict[str, RememberedRecords]:
         with as_store_errors(self._path):
             return {one.check: one.remembered for one in history.record_memories(self._db, zone)}
+
+    def _address_history(self, zone: str, since: datetime, limit: int) -> Sequence[AddressHistoryRow]:
+        with as_store_errors(self._path):
+            return history.address_history(self._db, zone, since, limit)
 
     def _backup(self, to: Path) -> None:
         with as_store_errors(self._path):

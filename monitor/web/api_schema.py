@@ -5,7 +5,7 @@ from typing import Any
 
 from alerting.model import Alert
 from checks.common.transfer_tree import TransferHop
-from checks.model import ZoneTransfer
+from checks.model import IxfrResponse, ZoneTransfer
 from checks.zone_state.model import IdentityState
 from monitor.config.low_caps import LowCap
 from monitor.state.level import HEALTH_OF_LEVEL
@@ -95,6 +95,7 @@ def _address(address: AddressStatus, now: datetime) -> Json:
         "identities": [_identity(one) for one in address.identities],
         "canary": None if (one := address.canary) is None else {"at": iso(one.at), "seconds": round(one.seconds, 3)},
         "transfers": [_transfer(one) for one in address.transfers],
+        "ixfr": [_ixfr(one) for one in address.ixfr],
         "since": iso(address.since),
         "checked_at": iso(address.checked_at),
     }
@@ -109,6 +110,23 @@ def _transfer(one: ZoneTransfer) -> Json:
         "messages": one.messages,
         "records": one.records,
         "octets_per_second": None if one.rate is None else round(one.rate),
+        "key": one.key,
+        "transport": one.transport.value,
+        "source": one.source,
+    }
+
+
+def _ixfr(one: IxfrResponse) -> Json:
+    size = one.size
+    return {
+        "at": iso(one.at),
+        "answer": one.answer.value,
+        "since": one.since,
+        "serial": one.serial,
+        "seconds": None if size is None else round(size.seconds, 6),
+        "octets": None if size is None else size.octets,
+        "messages": None if size is None else size.messages,
+        "records": None if size is None else size.records,
         "key": one.key,
         "transport": one.transport.value,
         "source": one.source,

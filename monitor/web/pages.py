@@ -26,7 +26,7 @@ from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.source_view import source_rows
 from monitor.web.sweep_view import sweep_rows
 from monitor.web.templating import Renderer
-from monitor.web.transfer_view import transfer_rows
+from monitor.web.transfer_view import ixfr_rows, transfer_rows
 from monitor.web.tree_view import tree_rows
 from monitor.web.view_models import (
     check_rows,
@@ -116,6 +116,7 @@ class Pages:
             tree=tree_rows(zone.tree, now),
             canaries=[one.canary for one in zone.addresses if one.canary is not None],
             transfers=transfer_rows(zone.addresses),
+            ixfr=ixfr_rows(zone.addresses),
             chart=chart,
             chosen=chosen,
             spans=list(SPANS),

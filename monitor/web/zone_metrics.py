@@ -1,16 +1,27 @@
 """The metrics of single zones, written by hand: there may be tens of thousands of lines."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from alerting.model import Phase
-from checks.model import Health
+from checks.model import Health, IxfrAnswer
 from monitor.state.status import AddressStatus, ZoneStatus
 
 STANDING = (Phase.PENDING, Phase.FIRING)
 """A finding that is on its way out stands no longer, though its alert has not settled yet."""
 
-_OF_TRANSFERS = ("seconds", "octets", "records", "timestamp_seconds")
+_OF_TRANSFERS = (
+    ("soawatch_zone_transfer_seconds", "How long the last whole transfer from this address took; absent: none."),
+    ("soawatch_zone_transfer_octets", "Octets of the last whole transfer from this address."),
+    ("soawatch_zone_transfer_records", "Records of the last whole transfer from this address."),
+    ("soawatch_zone_transfer_timestamp_seconds", "When the last whole transfer from this address ended."),
+    (
+        "soawatch_zone_ixfr_incremental",
+        "1: IXFR from the version before brought differences; 0: the whole zone; absent: not known.",
+    ),
+    ("soawatch_zone_ixfr_octets", "Octets of these differences."),
+    ("soawatch_zone_ixfr_timestamp_seconds", "When IXFR was asked of this address last."),
+)
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
@@ -37,12 +48,7 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
             "soawatch_zone_canary_seconds",
             "From the last change of the canary to the first answer with it here; absent where it did not arrive.",
         ),
-        _family(
-            "soawatch_zone_transfer_seconds", "How long the last whole transfer from this address took; absent: none."
-        ),
-        _family("soawatch_zone_transfer_octets", "Octets of the last whole transfer from this address."),
-        _family("soawatch_zone_transfer_records", "Records of the last whole transfer from this address."),
-        _family("soawatch_zone_transfer_timestamp_seconds", "When the last whole transfer from this address ended."),
+        *(_family(metric, text) for metric, text in _OF_TRANSFERS),
     )
     for zone in zones:
         name = _quoted(zone.name)
@@ -63,13 +69,24 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
                 signatures.append(f"soawatch_zone_signature_seconds_left{labels} {left}\n")
             if address.canary is not None:
                 canaries.append(f"soawatch_zone_canary_seconds{labels} {address.canary.seconds}\n")
-            if address.transfers:
-                last = max(address.transfers, key=lambda one: one.at)
-                values = (last.seconds, last.octets, last.records, last.at.timestamp())
-                for name_of, family, value in zip(_OF_TRANSFERS, transfers, values, strict=True):
-                    family.append(f"soawatch_zone_transfer_{name_of}{labels} {value}\n")
+            if address.transfers or address.ixfr:
+                for value, family, (metric, _) in zip(_of_transfers(address), transfers, _OF_TRANSFERS, strict=True):
+                    if value is not None:
+                        family.append(f"{metric}{labels} {value}\n")
     families = (healthy, found, serials, lags, expiries, signatures, canaries, *transfers)
     return "".join(line for family in families for line in family)
+
+
+def _of_transfers(address: AddressStatus) -> Sequence[float | None]:
+    """Values of _OF_TRANSFERS: of the latest, however it was asked for."""
+    whole = max(address.transfers, key=lambda one: one.at, default=None)
+    ixfr = max(address.ixfr, key=lambda one: one.at, default=None)
+    return (
+        *((None,) * 4 if whole is None else (whole.seconds, whole.octets, whole.records, whole.at.timestamp())),
+        None if ixfr is None or ixfr.answer is IxfrAnswer.UP_TO_DATE else int(ixfr.answer is IxfrAnswer.INCREMENTAL),
+        None if ixfr is None or ixfr.size is None else ixfr.size.octets,
+        None if ixfr is None else ixfr.at.timestamp(),
+    )
 
 
 def _family(name: str, text: str) -> list[str]:

@@ -9,7 +9,16 @@ import pytest
 from alerting.incident import IncidentEvent
 from alerting.model import Alert, Flaps, Phase
 from alerting.outbox import DeliveryResult
-from checks.model import Address, RememberedRecords, TransferFigures, Transport, ZoneTransfer
+from checks.model import (
+    Address,
+    IxfrAnswer,
+    IxfrResponse,
+    RememberedRecords,
+    TransferFigures,
+    Transport,
+    ZoneTransfer,
+)
+from checks.model.ixfr import DifferenceSize
 from checks.model.remembered import LastLook, Varying
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
@@ -319,7 +328,10 @@ async def test_what_checks_are_to_be_told_of_records_comes_back_whole(store):
 
 async def test_figures_of_transfers_come_back_until_they_are_taken_back_or_the_zone_goes(store):
     one = ZoneTransfer("ns1", Address("2001:db8::1", 5353), NOON, 1.25, 2**40, 40, 31_000, 7, "xfr", Transport.TLS)
-    kept = KeptTransfers("transfer", "a.example.", TransferFigures((one, replace(one, key=None, source="::1"))))
+    size = DifferenceSize(0.25, 2**33, 1, 7)
+    asked = IxfrResponse("ns1", one.address, NOON, IxfrAnswer.INCREMENTAL, 2**32 - 1, 1, size, "xfr", Transport.TLS)
+    figures = TransferFigures((one, replace(one, key=None, source="::1")), (asked, replace(asked, key="b", size=None)))
+    kept = KeptTransfers("transfer", "a.example.", figures)
     await store.commit(Commit(transfers=(kept, kept._replace(check="content"), kept._replace(zone="b.example."))))
     assert kept in (await store.restore()).transfers
     later = kept._replace(figures=TransferFigures((replace(one, at=at(60)),)))

@@ -15,8 +15,18 @@ from alerting.model import Alert, AlertKey, Phase, Secret
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
 from checks.common.transfer_tree import TransferHop
-from checks.model import Address, CanaryArrival, Health, Observation, Outcome, ZoneTransfer
+from checks.model import (
+    Address,
+    CanaryArrival,
+    Health,
+    IxfrAnswer,
+    IxfrResponse,
+    Observation,
+    Outcome,
+    ZoneTransfer,
+)
 from checks.model.finding_type import Severity
+from checks.model.ixfr import DifferenceSize
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange
 from monitor.config.low_caps import LowCap
@@ -79,6 +89,13 @@ def ago(**span: float) -> datetime:
     return NOW - timedelta(**span)
 
 
+def _ixfr(server: str, where: Address) -> IxfrResponse:
+    """ns1 alone has the differences."""
+    answer = IxfrAnswer.INCREMENTAL if server == "ns1" else IxfrAnswer.FULL_ZONE
+    size = DifferenceSize(0.02, 3125, 1, 6) if server == "ns1" else None
+    return IxfrResponse(server, where, ago(minutes=5), answer, SERIAL - 1, SERIAL, size, "xfr")
+
+
 def address(server: str, where: Address, **what: object) -> AddressStatus:
     start = AddressStatus(
         server=server, address=where, hidden=server == HIDDEN, primary=server == HIDDEN, serial=SERIAL,
@@ -88,6 +105,7 @@ def address(server: str, where: Address, **what: object) -> AddressStatus:
         nsid=f"{server.partition('.')[0]}-fra",
         canary=CanaryArrival(server, where, ago(minutes=7), 0.42),
         transfers=(ZoneTransfer(server, where, ago(minutes=5), 1.25, 2_500_000, 40, 31_000, SERIAL, "xfr"),),
+        ixfr=(_ixfr(server, where),),
     )  # fmt: skip
     return replace(start, **what)
 

@@ -18,11 +18,12 @@ from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import update_zone_state
 from monitor.cli.zone_check.deadline import Deadline, DeadlineProber, unasked, unknown
 from monitor.cli.zone_check.in_motion import differing_while_changing, in_motion, other_machines
-from monitor.cli.zone_check.service_memory import read_service_memory
+from monitor.cli.zone_check.service_memory import ServiceMemory, read_service_memory
 from monitor.cli.zone_check.target import CheckTarget, with_checks
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, resolve, resolve_ns_names
+from monitor.polling.earlier_serials import from_earlier
 from monitor.polling.sweep import ProbeQueries, poll_zone
 from monitor.probe.client.client import DnsClient
 from monitor.service.plan import with_resolved_names
@@ -107,7 +108,7 @@ async def check_zone(
     prober = DnsClient(what.config.probe, what.config.keys, now, tls=what.config.tls)
     try:
         asking = DeadlineProber(prober, deadline.first_look())
-        looks = [await polls(what.config, zone, asking)]
+        looks = [await polls(what.config, zone, since_earlier(asking, memory))]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline.ns_names()):
                 found = await resolve_ns_names(hurried, found, unwatched_names(zone, looks[0]), now())
@@ -122,7 +123,7 @@ async def check_zone(
             again()
             await asyncio.sleep(deadline.delay(moment))
             asking = DeadlineProber(prober, deadline.end, looks[0])
-            looks.append(await polls(what.config, zone, asking))
+            looks.append(await polls(what.config, zone, since_earlier(asking, memory)))
             records = {**memory.records, **remembered(said[0][0])}
             said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2], records))
     finally:
@@ -156,6 +157,11 @@ def unresolved(zone: Zone, found: DiscoveredZones) -> Iterator[str]:
 
 
 Evaluation = tuple[dict[str, CheckResult], ZoneState, Connectivity]
+
+
+def since_earlier(probe: ProbeQueries, memory: ServiceMemory) -> ProbeQueries:
+    """Asks as ``probe`` does; IXFR from the versions that the service saw before."""
+    return lambda queries: from_earlier(queries, probe, memory.address_history)
 
 
 async def polls(config: Config, zone: Zone, probe: ProbeQueries) -> tuple[ZonePoll, ...]:
@@ -242,7 +248,7 @@ def make_report(
         for f in v.findings
     ]  # fmt: skip
     deciding = tuple(check for check in HEALTH_CHECKS if check not in switched_off(zone)) or tuple(results)
-    figures = [TransferFigures(v.transfers) for v in results.values()]
+    figures = [TransferFigures(v.transfers, v.ixfr) for v in results.values()]
     drawn = zone_status(zone, zone_state, results, alerts, None, at, deciding, figures=figures)
     offline_families = tuple(offline_explanation(evaluation[2], family) for family in evaluation[2].offline)
     return ZoneReport(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from checks.model import IxfrAnswer, Soa, TransferResult
+from monitor.clock import monotonic
 from monitor.probe.client.axfr import Ended, Transfer
 from monitor.probe.client.tcp import Broken, Stream
 from monitor.probe.message import wire as wire_format
@@ -70,7 +71,8 @@ class IncrementalTransfer(Transfer):
         whole = answer is not IxfrAnswer.FULL_ZONE
         if whole and self._verifier is not None and self._verifier.open:
             return self._ended(TransferResult.UNSIGNED, "the last message is not signed")
-        return replace(self._ended(TransferResult.ALLOWED), ixfr=answer)
+        took = monotonic() - self._started if whole else None
+        return replace(self._ended(TransferResult.ALLOWED), ixfr=answer, took=took)
 
     def _broken(self, broken: Broken) -> Ended:
         ended = super()._broken(broken)

@@ -1,5 +1,6 @@
 """A primary of one software, secondaries of all four, and the monitor's road in small."""
 
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from checks.registry import CHECKS
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
 from monitor.clock import now
+from monitor.polling.earlier_serials import from_earlier, nothing_known
 from monitor.polling.sweep import poll_zone
 from monitor.probe.types import Prober
 from tests.support.lab.model import GUEST, Content
@@ -113,7 +115,7 @@ class Watch:
     async def look(self, check: str, *, after: timedelta = NO_TIME) -> CheckResult:
         """What the check says now, or would say ``after`` some time if the servers still answered the same."""
         one = CHECKS[check]()
-        asked = await poll_zone(one, self.zone, self.probe, self.cadence or one.cadence, now)
+        asked = await poll_zone(one, self.zone, self._ask, self.cadence or one.cadence, now)
         done = replace(shifted(asked, after), remembered=self.remembered.get(check))
         self.seen = done.seen
         self.zone_state = update_zone_state(self.zone_state, self.zone, done)
@@ -121,6 +123,9 @@ class Watch:
         if result.remembered is not None:
             self.remembered[check] = result.remembered
         return result
+
+    def _ask(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+        return from_earlier(queries, self.probe, nothing_known)
 
 
 def shifted(poll: ZonePoll, by: timedelta) -> ZonePoll:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from checks.common.transfer_rules import transfer_ways
-from checks.model import Address, Expectation, TransferFigures, TransferRule, Transport
-from checks.model.zone_transfer import TransferWay, ZoneTransfer
+from checks.model import Address, Expectation, IxfrAnswer, IxfrResponse, TransferFigures, TransferRule, Transport
+from checks.model.transfer_way import TransferWay
+from checks.model.zone_transfer import ZoneTransfer
 from tests.support.observations import zone
 
 
@@ -20,9 +21,11 @@ def test_its_rate_is_not_known_where_it_took_no_time_that_could_be_measured() ->
 def test_the_latest_of_each_way_is_kept_as_long_as_it_may_be_asked_so() -> None:
     one = ZoneTransfer("ns1", Address("192.0.2.1"), datetime(2026, 1, 1, tzinfo=UTC), 2.0, 5000, 1, 100, 7)
     keyed = replace(one, key="xfr")
-    figures = TransferFigures((one,)).updated([keyed]).updated([replace(one, serial=8)])
-    assert figures.whole == (replace(one, serial=8), keyed)
-    assert figures.only({keyed.way}) == TransferFigures((keyed,))
+    asked = IxfrResponse("ns1", one.address, one.at, IxfrAnswer.FULL_ZONE, 6, 7, key="xfr")
+    figures = TransferFigures((one,)).updated([keyed], [asked]).updated([replace(one, serial=8)], ())
+    assert figures == TransferFigures((replace(one, serial=8), keyed), (asked,))
+    assert figures.only({keyed.way}) == TransferFigures((keyed,), (asked,))
+    assert figures.only({one.way}) == TransferFigures((replace(one, serial=8),))
 
 
 KEYED = TransferRule("ns1", Expectation.ALLOWED, key="xfr")

@@ -10,8 +10,20 @@ from hypothesis import strategies as st
 
 from alerting.finding_types import severity_of
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase
-from checks.model import CanaryArrival, CheckResult, Finding, Health, SignatureEnd, Transport, ZoneTransfer
+from checks.model import (
+    CanaryArrival,
+    CheckResult,
+    Finding,
+    Health,
+    IxfrAnswer,
+    IxfrResponse,
+    SignatureEnd,
+    TransferFigures,
+    Transport,
+    ZoneTransfer,
+)
 from checks.model.finding_type import Severity
+from checks.model.ixfr import DifferenceSize
 from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import ZoneState
@@ -281,6 +293,47 @@ def test_the_last_whole_transfer_stays_until_there_is_another() -> None:
         "octets_per_second": 1_000_000, "key": None, "transport": "tcp", "source": None,
     }  # fmt: skip
     assert ns1 != ns2
+
+
+def test_answers_to_ixfr_are_told_with_their_shape_and_beside_the_whole_zone() -> None:
+    _, ns2 = (place for _, place in ZONE.server_addresses())
+    page = story(ZONE, {"ns1": "10", "ns2": "10"})[-1]
+    whole = ZoneTransfer("ns2", ns2, page.at, 2.0, 4_000_000, 60, 50_000, 10)
+    size = DifferenceSize(0.25, 3000, 1, 7)
+    asked = IxfrResponse("ns2", ns2, page.at, IxfrAnswer.INCREMENTAL, 9, 10, size, "xfr")
+    plain = replace(asked, answer=IxfrAnswer.FULL_ZONE, size=None, key=None, at=minute(-9))
+
+    def drawn(*figures: TransferFigures) -> ZoneStatus:
+        return zone_status(ZONE, page.zone_state, {}, [], None, page.at, figures=figures)
+
+    def lines(told: ZoneStatus) -> list[str]:
+        return [line for line in transfer_lines(told.addresses, page.at) if line.startswith("IXFR")]
+
+    def metrics(told: ZoneStatus) -> list[str]:
+        of = f'{{zone="{ZONE.name}",server="ns2",address="{ns2}"}} '
+        known = [line for line in series([told], page.at).splitlines() if line.startswith("soawatch_zone_ixfr_")]
+        return [line.replace(of, "=").removeprefix("soawatch_zone_ixfr_") for line in known]
+
+    both = drawn(TransferFigures((whole,)), TransferFigures((), (plain, asked)))
+    differences = "from serial 9 to 10: the differences: 3.0 kB, 0.075 % of the whole zone in 0.25 s"
+    assert lines(both) == [
+        f"IXFR: ns2 ({ns2}), from serial 9 to 10: the whole zone",
+        f"IXFR: ns2 ({ns2}) with key xfr, {differences}",
+    ]
+    at = page.at.timestamp()
+    assert metrics(both) == ["incremental=1", "octets=3000", f"timestamp_seconds={at}"]
+    assert zone_data(both, page.at)["addresses"][1]["ixfr"][1] == {
+        "at": iso(page.at), "answer": "incremental", "since": 9, "serial": 10, "seconds": 0.25, "octets": 3000,
+        "messages": 1, "records": 7, "key": "xfr", "transport": "tcp", "source": None,
+    }  # fmt: skip
+    alone = drawn(TransferFigures((), (asked,)))
+    assert lines(alone) == [f"IXFR: ns2 ({ns2}) with key xfr, from serial 9 to 10: the differences: 3.0 kB in 0.25 s"]
+    full = drawn(TransferFigures((), (plain,)))
+    assert metrics(full) == ["incremental=0", f"timestamp_seconds={minute(-9).timestamp()}"]
+    assert zone_data(full, page.at)["addresses"][1]["ixfr"][0]["octets"] is None
+    current = drawn(TransferFigures((), (replace(plain, answer=IxfrAnswer.UP_TO_DATE, since=10),)))
+    assert lines(current) == [f"IXFR: ns2 ({ns2}), from serial 10 to 10: nothing newer"]
+    assert metrics(current) == [f"timestamp_seconds={minute(-9).timestamp()}"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.support.web_client import client
 from tests.support.web_status import (
     NOW,
     PAST,
+    SERIAL,
     SERVERS,
     address,
     ago,
@@ -58,11 +59,13 @@ async def test_when_signatures_end_is_shown_where_the_zone_is_signed() -> None:
 async def test_the_last_whole_transfers_are_shown_where_there_were_any() -> None:
     plain = zone("plain.example.")
     for server in SERVERS:
-        plain = change(plain, server, transfers=())
+        plain = change(plain, server, transfers=(), ixfr=())
     async with client(await stage(status([plain, zone("given.example.")]))) as http:
-        assert "Transfers" not in (await http.get("/zones/plain.example")).text
+        assert not {"Transfers", "Incremental"} & set(re.findall(r"\w+", (await http.get("/zones/plain.example")).text))
         text = (await http.get("/zones/given.example")).text
         assert all(word in text for word in ("with key xfr", "5 min ago", "1.2 s", "2.5 MB", "31\u202f000", "2.0 MB/s"))
+        assert all(word in text for word in ("the differences", "3.1 kB, 0.12 % of the whole zone", "the whole zone<"))
+        assert f'class="number">{SERIAL - 1}<' in text
 
 
 async def test_how_long_the_canary_took_is_shown_where_there_is_one() -> None:

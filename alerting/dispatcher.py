@@ -73,6 +73,8 @@ class Dispatcher:
         """Message → who of its receiver's addresses needs no more of it, and who of them was refused for good."""
         self._woken = asyncio.Event()
         self._stopping = False
+        self.turns = 0
+        """How often it has looked for what is due."""
         self._outbox_failures = 0
 
     @property
@@ -122,6 +124,7 @@ class Dispatcher:
         try:
             await self._restore_trouble()
             while not self._stopping:
+                self.turns += 1
                 self._woken.clear()
                 await self._wait(await self._lease_due())
         except asyncio.CancelledError:

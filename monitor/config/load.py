@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from alerting.heartbeat import Heartbeat
 from alerting.model import Policy
 from checks.base import Check
 from checks.registry import CHECKS
@@ -18,7 +19,7 @@ from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
 from monitor.config.keys import read_keys
 from monitor.config.model import Config
-from monitor.config.receivers import receivers, routes
+from monitor.config.receivers import receivers, review, routes
 from monitor.config.secrets import FileContext, secret_keys
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
 from monitor.config.servers import server_paths, servers
@@ -82,6 +83,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         polled_lists=tuple(lists.polled),
         severity=severities(problems, ("severity",), file.severity),
         policy=_section(problems, file, "alerting", Policy, context),
+        heartbeat=_heartbeat(problems, file, context),
         receivers=notifiers,
         kinds=kinds,
         routes=routes(problems, file.routes, written_receivers),
@@ -133,6 +135,13 @@ def _notify(problems: Problems, file: file_model.File, context: FileContext) -> 
         if address.port and address in settings.listen[:at]:
             problems.mistake(("notify", "listen", at), f"{quoted(str(address))} is there twice")
     return settings
+
+
+def _heartbeat(problems: Problems, file: file_model.File, context: FileContext) -> Heartbeat:
+    heartbeat = _section(problems, file, "heartbeat", Heartbeat, context)
+    if problems.sound("heartbeat"):
+        review(problems, ("heartbeat",), heartbeat, file.section("heartbeat").model_dump(exclude_none=True))
+    return heartbeat
 
 
 def _cadence(problems: Problems, file: file_model.File) -> dict[str, timedelta]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
+from alerting.heartbeat import Heartbeat
 from alerting.model import Policy, Route, Secret
 from alerting.notifier import Notifier
 from checks.base import Check
@@ -304,6 +305,7 @@ class Config:
     severity: Mapping[str, Severity] = field(default_factory=dict)
     """Only what the operator changed; the rest is as in the finding types."""
     policy: Policy = field(default_factory=Policy)
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
     receivers: Mapping[str, Notifier] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Receiver name → its type."""

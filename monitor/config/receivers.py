@@ -11,6 +11,7 @@ from typing import Any
 
 import alerting.notifiers
 from alerting.finding_types import FINDING_TYPES
+from alerting.heartbeat import Heartbeat
 from alerting.model import Route, Secret
 from alerting.notifier import Notifier
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
@@ -64,15 +65,15 @@ def receivers(
         settings = {key: value for key, value in table.items() if key != "type"}
         receiver = instance_of(problems, path, cls, validate(table_of(cls), settings, problems, path), context)
         if receiver is not None and problems.sound(*path):
-            _review(problems, path, receiver, table)
-            _check_certificates(problems, path, receiver)
+            review(problems, path, receiver, table)
             built[name] = receiver
             types[name] = kind
     return built, types
 
 
-def _review(problems: Problems, path: KeyPath, receiver: Notifier, table: Mapping[str, Any]) -> None:
-    """What the receiver says of its own settings, each at the key that gave it."""
+def review(problems: Problems, path: KeyPath, receiver: Notifier | Heartbeat, table: Mapping[str, Any]) -> None:
+    """What the receiver says of its own settings, each at the key that gave it; and whether it can trust anybody."""
+    _check_certificates(problems, path, receiver)
     for remark in receiver.review():
         *tables, field = remark.setting.split(".")
         inside, made = table, receiver
@@ -86,7 +87,7 @@ def _review(problems: Problems, path: KeyPath, receiver: Notifier, table: Mappin
         tell((*path, *tables, key), remark.text, remark.hint)
 
 
-def _check_certificates(problems: Problems, path: KeyPath, receiver: Notifier) -> None:
+def _check_certificates(problems: Problems, path: KeyPath, receiver: Notifier | Heartbeat) -> None:
     """Those to trust instead of the system's are there; without them nothing could ever be delivered."""
     file: Path | None = getattr(receiver, "ca_file", None)
     if file is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from alerting.heartbeat import Heartbeat
 from alerting.model import Policy, Secret
 from checks.model import Address
 from monitor.config.field_types import DatabasePath, Label, ListenText, NotifyAddress, PageUrl
@@ -95,6 +96,7 @@ SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
         "notify": NotifySettings,
         "metrics": Metrics,
         "alerting": Policy,
+        "heartbeat": Heartbeat,
     }
 )
 """The tables of which there is one, and the dataclass that each is read into."""

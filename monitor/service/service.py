@@ -27,6 +27,7 @@ from monitor.probe.cannot_listen import CannotListen
 from monitor.probe.server_series import ServerSeries
 from monitor.service.config_log import log_problems, log_refusal, log_warnings
 from monitor.service.diffs import ServiceDiffs
+from monitor.service.heartbeat_task import HeartbeatTask
 from monitor.service.notify_service import NotifyService
 from monitor.service.past_incidents import past_incidents
 from monitor.service.plan import as_started, cadences, plan_of
@@ -36,6 +37,7 @@ from monitor.service.receiver_status import show_receivers
 from monitor.service.recheck_due import recheck_due
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
+from monitor.service.service_progress import ServiceProgress
 from monitor.service.sourced_zones import SourcedZones
 from monitor.service.sweep_record import SweepRecord
 from monitor.service.waits import ServiceWaits
@@ -111,6 +113,7 @@ class Service:
         self._run("deliver", self._dispatcher.run())
         self._run("recheck", recheck_due(self._evaluator.rechecks, self._poller.recheck, self._stopping))
         self._run("witnesses", self._witnesses.run(self._stopping))
+        self._run("heartbeat", self._heartbeat.run(self._stopping))
         self._run("estimate", self._estimate())
         self._run("zones", self._sourced_zones.follow(self._take_zones, self._evaluator.keep_zone_source))
         self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
@@ -174,6 +177,12 @@ class Service:
         heard_of = self._sourced_zones.announce
         self._notify = NotifyService(self._poller, self._evaluator, now, monotonic, heard_of, self._registry)
         self._notify.use(config, self._evaluator.plan.zones, self._found.servers)
+        progress = ServiceProgress(
+            self._schedule, self._poller, self._evaluator, self._write_buffer, self._dispatcher, now
+        )
+        self._heartbeat = HeartbeatTask(
+            lambda: self.config.heartbeat, progress.marks, progress.troubles, now, monotonic, self._registry
+        )
         await self._receivers()
         service = config.service
         context = WebContext(

@@ -100,6 +100,8 @@ class WriteBuffer:
         self._blank = False
         self.failing: datetime | None = None
         self.error = ""
+        self.writes = 0
+        """How often the store was found to take what it is given."""
 
     @property
     def recreated(self) -> Recreated | None:
@@ -128,6 +130,7 @@ class WriteBuffer:
             except StoreError as error:
                 self._fail(error)
                 return False
+        self.writes += self.failing is None
         return self.failing is None or await asyncio.shield(asyncio.create_task(self._write()))
 
     async def sweep(self, row: Sweep) -> bool:
@@ -161,6 +164,7 @@ class WriteBuffer:
             if self.failing is not None:
                 log.info("store works again", failing_since=self.failing.isoformat())
             self._tried, self.failing, self.error = None, None, ""
+            self.writes += 1
             return True
 
     def _fail(self, why: StoreError) -> None:

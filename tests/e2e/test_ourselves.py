@@ -20,6 +20,7 @@ from monitor.pair.config_template import config_text
 from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers
 from monitor.service.service import Service
+from tests.support.hookserver import hookserver
 from tests.support.running import until
 
 
@@ -225,6 +226,26 @@ async def test_reloads_at_once_come_one_after_the_other(tmp_path: Path) -> None:
         on.write("two.example.")
         assert await asyncio.gather(*(on.service.reload() for _ in range(5))) == [True] * 5
         await until(lambda: healths(on.service) == {"two.example.": "good"})
+
+
+async def test_a_heartbeat_goes_to_its_watcher_while_every_part_goes_on() -> None:
+    async with hookserver() as watcher:
+        more = f'\n[heartbeat]\nurl = "http://127.0.0.1:{watcher.port}/uuid"\nallow_private = true\n'
+        async with environment(more=more) as on:
+            await until(lambda: watcher.requests)
+            assert watcher.requests[0].line == "POST /uuid/start HTTP/1.1"
+            await ready(on)
+            first, marks = on.service._heartbeat._marks(), on.service._heartbeat._marks
+            await until(lambda: all(marks()[part][0] != mark for part, (mark, _) in first.items()))
+            assert list(first) == ["the scheduler", "asking", "judging", "writing the database", "notifying"]
+            assert list(on.service._heartbeat._troubles()) == []
+            store = on.service._store._store
+            assert store is not None
+            await store._on_writer(lambda conn: conn.execute("pragma query_only = 1"))
+            await until(lambda: list(on.service._heartbeat._troubles()) == ["the database takes no changes"])
+            written = marks()["writing the database"]
+            await more_sweeps(on.service, "reachable", 2)
+            assert marks()["writing the database"] == written
 
 
 @asynccontextmanager

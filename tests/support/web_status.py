@@ -37,6 +37,7 @@ from monitor.probe.notify.responder import NotifyResult
 from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
 from monitor.service.diffs import ServiceDiffs
+from monitor.service.heartbeat_task import heartbeat_counter
 from monitor.service.notify_service import NotifyLog
 from monitor.service.waits import ServiceWaits
 from monitor.service.witnesses import witness_gauge
@@ -308,6 +309,7 @@ class Counters:
         WorkerMetrics(self.probe_stats, self.registry).restarts.inc()
         DurableStore(Path("soawatch.db"), lambda: NOW, self.registry)
         NotifyLog(lambda: 0.0, self.registry).note(NotifyResult.ACCEPTED, "192.0.2.1", "example.com.", "")
+        heartbeat_counter(self.registry).labels("success", "delivered").inc()
         witness_gauge(self.registry).labels("192.0.2.53").set(1)
         kept = MemoryStore(now=lambda: NOW)
         self.dispatcher = Dispatcher(kept, {}, render, lambda: NOW, registry=self.registry)

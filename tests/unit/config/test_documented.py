@@ -70,7 +70,7 @@ def test_tables_of_the_page_and_sections_of_the_example_are_what_the_code_says()
     assert made.example(example) == example, run
 
 
-SECRETS = ("service", "tokens", "keys", "receivers", "lists")
+SECRETS = ("service", "tokens", "keys", "receivers", "lists", "heartbeat")
 """Sections with secrets."""
 
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from alerting.model import Alert, AlertKey, Phase
 from checks.base import Check
 from checks.common.epoch import micros
-from checks.model import CheckResult, Health, RememberedRecords
+from checks.model import CheckResult, Health, RememberedRecords, Severity
 from checks.model.remembered import Varying
 from checks.ns_set import NsSet
 from checks.records import Records
@@ -162,6 +163,17 @@ async def test_a_zone_of_which_more_is_known_is_polled_in_full() -> None:
     assert not may_be_alike(on.columns, "records", [number])
     await on.hear(alike(on, RECORDS_CHECK, 3, seen))
     assert "records" not in on.stands(OTHER.name)
+
+
+async def test_after_a_restart_a_zone_with_an_alert_of_the_check_is_polled_in_full() -> None:
+    """The alert is known from the store, and no result: it ends by a poll."""
+    on = await road()
+    key = AlertKey(OTHER.name, "records", "records-differ", "ns2")
+    alert = Alert(key, Phase.RECOVERING, minute(0), Severity.WARNING, "www differs", bad_since=minute(0))
+    on.evaluator._memory.put(alert)
+    await on.hear(alike(on, RECORDS_CHECK, 2, look(on, RECORDS_CHECK, 2)))
+    assert "records" not in on.stands(OTHER.name)
+    assert asked_again(on) == {("records", OTHER.name)}
 
 
 async def test_records_that_are_known_to_vary_are_polled_in_full() -> None:

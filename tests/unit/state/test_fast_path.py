@@ -8,16 +8,17 @@ import pytest
 
 from alerting.root_cause import DependencyGraph
 from checks.model import CheckResult, Health, Transport, Zone, ZonePoll
+from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
-from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_UP, change_to
+from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_SILENT, STEADY_UP, change_to
 from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.pipeline import process
 from tests.support.at_once import reminders
 from tests.support.monitor_state import MINUTE, minute
-from tests.support.observations import query, seen, server, zone
+from tests.support.observations import QUICK, look, query, seen, server, zone
 from tests.support.serial_world import CHECK, POLICY, BalancedWorld, Caller, World, messages, missed, ticking, zones
 
 
@@ -131,6 +132,32 @@ def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
         assert memory.zone_states[pair.name].address_states[1].outcome == "answered"
         assert memory.columns.mode[0] == (FULL_POLL if by_tcp else STEADY_UP)
         assert bool(pending.path_changes.enabled) is not bool(by_tcp)
+
+
+@pytest.mark.parametrize(("expire", "mode"), [("~500000", STEADY_SILENT), ("", FULL_POLL)])
+def test_an_expire_that_is_given_no_more_without_the_primary_runs_down_and_is_watched(expire: str, mode: int) -> None:
+    """RFC 7314: what a secondary gave earlier is what it has left, whoever answers now in its place."""
+    pair = zone(name="z0.example.")
+    rules, memory = plan([pair]), MonitorState()
+    memory.use(change_to(memory.columns, rules.zones).columns)
+    for number, (primary, left) in enumerate((("10", "~500000"), *[("-", "~500000")] * 6, ("-", expire))):
+        polls = [look(pair, minute(number), QUICK, ns1=primary, ns2=f"10{left}")]
+        process(memory, polls, rules, minute(number))
+    assert memory.zone_states[pair.name].address_states[1].expires is not None
+    assert memory.columns.mode[0] == mode
+
+
+@pytest.mark.parametrize(("first", "mode"), [("11", STEADY_UP), ("-", FULL_POLL)])
+def test_while_its_signer_has_a_version_to_sign_a_zone_is_never_passed_over(first: str, mode: int) -> None:
+    """The only version of its primary that is known came when the signer had its own already: that grows overdue."""
+    pair = zone(name="z0.example.")
+    pair = replace(pair, servers=with_signer(pair.servers, "ns1", "ns2"), signer="ns2")
+    rules, memory = plan([pair]), MonitorState()
+    memory.use(change_to(memory.columns, rules.zones).columns)
+    for number, serial in enumerate((first, "11")):
+        process(memory, [look(pair, minute(number), QUICK, ns1=serial, ns2="2026112001")], rules, minute(number))
+    assert not memory.active_alerts
+    assert memory.columns.mode[0] == mode
 
 
 def compare(

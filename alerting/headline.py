@@ -24,6 +24,8 @@ MAX_ZONES_NAMED = 3
 
 def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
     """What it is about and the newest of the gravest that is wrong, in one line; or what is better by now."""
+    if incident.unrouted:
+        return f"{subject(incident)}: it goes on, but is no longer for you"
     if incident.goes_on:
         return f"{subject(incident)}: what you were told of is over"
     if event is IncidentEvent.IMPROVED and incident.change is not None:

@@ -89,6 +89,33 @@ class IncidentChange:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentPart:
+    """What of an incident one audience is told of, and what it knows: the fields of an incident that are its own."""
+
+    audience: str
+    """Its key."""
+    severity: Severity
+    zones: tuple[str, ...]
+    servers: tuple[str, ...]
+    opened_at: datetime
+    began_at: datetime
+    lines: tuple[IncidentFinding, ...] = ()
+    findings: int = 0
+    recovering: int = 0
+    codes: tuple[str, ...] = ()
+    unserved: tuple[str, ...] = ()
+    past_zones: tuple[str, ...] = ()
+    past_servers: tuple[str, ...] = ()
+    past_codes: tuple[str, ...] = ()
+    left_zones: tuple[str, ...] = ()
+    worst: Severity = Severity.INFO
+    notified: NotifiedState | None = None
+    eased_at: datetime | None = None
+    updates: int = 0
+    receivers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """Alerts with one cause. ``phase`` is "open" or "resolved".
 
@@ -143,6 +170,15 @@ class Incident:
     """When it was last over, of one that has opened again."""
     goes_on: bool = False
     """As told to one receiver: what concerned it is over, and the rest is not."""
+    unrouted: bool = False
+    """As told to one receiver: no route leads to it any more, and it goes on without it."""
+    parts: tuple[IncidentPart, ...] = ()
+    """What receivers know that are told of a part of it, or by other clocks; none of these is in ``receivers``."""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Everybody who heard that it opened, in whole or in part."""
+        return tuple(dict.fromkeys((*self.receivers, *(name for part in self.parts for name in part.receivers))))
 
 
 class IncidentEvent(StrEnum):

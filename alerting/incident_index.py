@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from heapq import heappop, heappush
 
+from alerting.audience_members import AudienceMembers
 from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_members import IncidentMembers, is_undecided
 from alerting.model import Alert, AlertKey, Phase
@@ -36,6 +37,8 @@ class IncidentIndex:
         self.of_cause = {incident.cause: name for name, incident in incidents.items()}
         self.members: dict[Home, IncidentMembers] = {name: IncidentMembers() for name in incidents}
         """By incident; and by cause what is in its grace where that has no incident yet: it will begin with it."""
+        self.parts: dict[str, dict[str, AudienceMembers]] = {}
+        """By incident, and by audience: the alerts as these are told of them."""
         self._due_at = {name: i.due_at for name, i in incidents.items() if i.due_at is not None}
         self._due = sorted((at, name) for name, at in self._due_at.items())
         self._numbers: dict[AlertKey, int] = {}
@@ -296,6 +299,7 @@ class IncidentIndex:
     def go_on(self, incident: Incident) -> None:
         """The incident as it is by now."""
         if incident.phase == RESOLVED:
+            self.parts.pop(incident.id, None)
             del self.position[incident.id], self.of_cause[incident.cause], self.members[incident.id]
             self._due_at.pop(incident.id, None)
         elif incident.due_at is None:

@@ -1,6 +1,6 @@
 """The alerts of one incident, and what they come to, kept up to date alert by alert."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Set
 from datetime import datetime
 from typing import TypeVar
 
@@ -69,6 +69,8 @@ class IncidentMembers:
         """Zones of which it is certain that no server answers for them; what came last to make it so is in here."""
         self._unserved = NameCounts()
         """Those, and such of which it is not."""
+        self.followers: list[dict[AlertKey, None]] = []
+        """Who wants to know which alerts change puts its dict in here; it has these as keys then."""
         self._at: dict[Place, dict[AlertKey, Numbered]] = {}
         self._current: dict[Place, list[Numbered]] = {}
         self._lines: dict[LineKey, LineTally] = {}
@@ -76,6 +78,7 @@ class IncidentMembers:
     def put(self, alert: Alert, number: int) -> None:
         """An alert as it is now."""
         place = _place(alert.key)
+        self._tell_followers(alert.key)
         here = self._at.setdefault(place, {})
         self.count += alert.key not in here
         here[alert.key] = (number, alert)
@@ -91,6 +94,7 @@ class IncidentMembers:
     def remove(self, key: AlertKey) -> None:
         """One that was put in."""
         place = _place(key)
+        self._tell_followers(key)
         del self._at[place][key]
         self.count -= 1
         self._refresh(place)
@@ -100,6 +104,19 @@ class IncidentMembers:
     def __iter__(self) -> Iterator[AlertKey]:
         """What all that are in here are about, in no order."""
         return (key for here in self._at.values() for key in here)
+
+    def numbered(self, key: AlertKey) -> Numbered | None:
+        """The alert of this key, if it is in here."""
+        return self._at.get(_place(key), {}).get(key)
+
+    def _tell_followers(self, key: AlertKey) -> None:
+        for moved in self.followers:
+            moved[key] = None
+
+    @property
+    def lost(self) -> Set[str]:
+        """The zones that no server answers for, be that certain or not."""
+        return self._unserved.names
 
     def lose(self, zone: str, *, certain: bool) -> bool:
         """No server answers for the zone; whether that may be news."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from alerting.incident import RESOLVED, Incident, IncidentChange, IncidentEvent, NotifiedState
+from alerting.audience import Audience, audiences
+from alerting.incident import RESOLVED, Cause, Incident, IncidentChange, IncidentEvent, NotifiedState
 from alerting.incident_members import CONSEQUENCES, IncidentMembers
 from alerting.model import Policy, Route
 from alerting.notification import OutboxMessage
 from alerting.root_cause import DependencyGraph
-from alerting.routing import route
+from alerting.routing import MONITOR_CAUSES, matches, route
 from checks.model.finding_type import Severity
 
 GROUP_WAIT = timedelta(minutes=1)
@@ -44,6 +45,33 @@ class Rules:
     receivers: Sequence[str] = ()
     policy: Policy = field(default_factory=Policy)
     cadences: Mapping[str, Collection[timedelta]] = field(default_factory=dict)
+    audience: Audience | None = None
+    """Whom it is decided for; none: for all those who are in no audience."""
+
+    @property
+    def audiences(self) -> Sequence[Audience]:
+        return audiences(tuple(self.routes), self.policy)
+
+    def for_audience(self, audience: Audience) -> "Rules":
+        """What holds for one audience."""
+        return replace(self, audience=audience, policy=replace(self.policy, remind=audience.remind))
+
+    def matching(self, incident: Incident) -> tuple[str, ...]:
+        """Who is to hear of the incident, of those for whom it is decided."""
+        if self.audience is not None:
+            wanted = any(matches(each, incident) for each in self.audience.routes)
+            return tuple(
+                name for name in self.audience.receivers if wanted and incident.cause != Cause("receiver", name)
+            )
+        names = route(incident, self.routes, self.receivers)
+        if self.is_for_all(incident):
+            return names
+        others = {name for audience in self.audiences for name in audience.receivers}
+        return tuple(name for name in names if name not in others)
+
+    def is_for_all(self, incident: Incident) -> bool:
+        """Whether it is the monitor's own, and no route wants it."""
+        return incident.cause.kind in MONITOR_CAUSES and not any(matches(each, incident) for each in self.routes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +119,7 @@ def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) ->
     what else came in addition, or is over, in messages that come less and less often. Who heard of it only because of
     a part that is over hears that it is resolved.
     """
-    matching = _matching(incident, rules)
+    matching = rules.matching(incident)
     notified = incident.notified
     if notified is None:
         ready = _ready_at(incident, firing)
@@ -114,10 +142,6 @@ def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) ->
     return _notify(incident, event, to, firing, rules, now)
 
 
-def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
-    return route(incident, rules.routes, rules.receivers)
-
-
 def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
     """The resolved incident is told to exactly those who heard that it opened, with the severity that they know."""
     done = replace(incident, announcements=incident.announcements + 1, change=None, due_at=None)
@@ -126,6 +150,17 @@ def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[Outb
     severity = notified.severity if notified is not None else done.severity
     shown = _shown(replace(done, lines=known or done.lines, severity=severity))
     return done, [_message(shown, IncidentEvent.RESOLVED, name, now) for name in done.receivers]
+
+
+def release(incident: Incident, receivers: Collection[str], now: datetime) -> tuple[Incident, list[OutboxMessage]]:
+    """Told that it goes on without them: those of ``receivers`` who heard that it opened, and to whom no route leads
+    any more; with none given all of them.
+    """
+    names = [name for name in incident.receivers if not receivers or name in receivers]
+    left = tuple(name for name in incident.receivers if name not in names)
+    done = replace(incident, announcements=incident.announcements + bool(names), change=None, receivers=left)
+    over = replace(_shown(done), phase=RESOLVED, ended_at=now, resolved_at=now, goes_on=True, unrouted=True)
+    return done, [_message(over, IncidentEvent.RESOLVED, name, now) for name in names]
 
 
 def message_id(incident: Incident, receiver: str) -> str:
@@ -215,7 +250,7 @@ def _due_at(incident: Incident, notified: NotifiedState, firing: Firing, rules: 
     if not incident.recovering:
         released = set(incident.receivers).intersection(rules.receivers)
         eased = incident.severity < notified.severity or _shrunk(incident, notified)
-        if eased or released.difference(_matching(incident, rules)):
+        if eased or released.difference(rules.matching(incident)):
             when.append(eased_at)
     return min(when, default=None)
 
@@ -281,7 +316,7 @@ def _change(notified: NotifiedState, incident: Incident) -> IncidentChange:
 
 def _shown(incident: Incident) -> Incident:
     """As its receivers see it: without what is kept only to know what they know."""
-    return replace(incident, notified=None, due_at=None)
+    return replace(incident, notified=None, due_at=None, parts=())
 
 
 def _message(incident: Incident, event: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:

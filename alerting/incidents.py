@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar, cast
 
+from alerting.audience_news import Parts, readdressed, tell_audiences
 from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_index import IncidentIndex
 from alerting.incident_members import IncidentMembers
@@ -110,7 +111,8 @@ def update_in_steps(
             work = 0
             yield
         ended = Ended(over.get(name, ()), unwatched)
-        done, new_messages = _go_on(after[name], index.members[name], ended, active_alerts, rules, now)
+        parts = index.parts.setdefault(name, {}) if rules.audiences else {}
+        done, new_messages = _go_on(after[name], index.members[name], parts, ended, active_alerts, rules, now)
         index.go_on(done)
         after[name] = done
         if done.phase == RESOLVED:
@@ -262,9 +264,27 @@ def _as_it_was(incident: Incident, members: IncidentMembers, now: datetime) -> b
 
 
 def _go_on(
-    incident: Incident, members: IncidentMembers, ended: Ended, alerts: ActiveAlerts, rules: Rules, now: datetime
+    incident: Incident,
+    members: IncidentMembers,
+    parts: Parts,
+    ended: Ended,
+    alerts: ActiveAlerts,
+    rules: Rules,
+    now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
     """The incident as it is by now, and what is told of it."""
+    whole, messages = _go_on_in_whole(readdressed(incident, rules), members, ended, alerts, rules, now)
+    if not (rules.audiences or whole.parts):
+        return whole, messages
+    done, more = tell_audiences(whole, members, parts, ended, alerts, rules, now)
+    told = done.told or whole.told
+    return done, [replace(each, incident=replace(each.incident, receivers=told)) for each in (*messages, *more)]
+
+
+def _go_on_in_whole(
+    incident: Incident, members: IncidentMembers, ended: Ended, alerts: ActiveAlerts, rules: Rules, now: datetime
+) -> tuple[Incident, list[OutboxMessage]]:
+    """As it is told to those who hear of all of it."""
     fresh = as_of_now(incident, members, ended, alerts, now)
     if members.count:
         return announce(fresh, Firing.of(members, rules.cadences), rules, now)

@@ -148,6 +148,9 @@ class Transition:
     at: datetime
 
 
+_AS_USUAL = "as in `[alerting]`"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Who hears of what. Empty selectors match everything."""
@@ -157,8 +160,31 @@ class Route:
     severity: tuple[Severity, ...] = field(default=(), metadata={"unset": "any"})
     """`"critical"`, `"warning"`, `"info"`: the severity of the incident."""
     zones: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
-    """Any of its zones: shell globs. `"*.example.com"` matches what is below `example.com`, not the zone itself."""
+    """Any of its zones: shell globs. `"*.example.com"` matches what is below `example.com`, not the zone itself. Its
+    receivers read of no other zone."""
     servers: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
     """Any of its servers: shell globs."""
     codes: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
     """Any of its codes."""
+    grace: timedelta | None = field(
+        default=None,
+        metadata={"unset": _AS_USUAL, "bounds": {"ge": timedelta(0)}, "example": 'grace = "15m"'},
+    )
+    """Bad for this long before these receivers hear of it."""
+    settle: timedelta | None = field(
+        default=None,
+        metadata={"unset": _AS_USUAL, "bounds": {"ge": timedelta(0)}, "example": 'settle = "5m"'},
+    )
+    """Good for this long before they hear that it is over."""
+    remind: timedelta | None = field(
+        default=None,
+        metadata={
+            "unset": _AS_USUAL,
+            "bounds": {"ge": timedelta(minutes=1)},
+            "off": True,
+            "example": 'remind = "off"',
+        },
+    )
+    """How often they are told again while it lasts; at least `"1m"`; `"off"`: once is enough."""
+    send_resolved: bool = True
+    """Whether they hear that it is over."""

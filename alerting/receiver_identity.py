@@ -6,8 +6,10 @@ What is kept of a destination is a salted hash: it can be compared, and gives aw
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 
+from alerting.incident import Incident
 from alerting.notifier import Notifier
 
 DestinationHashes = Mapping[str, str]
@@ -52,6 +54,12 @@ def follow(names: Iterable[str], moved: Successors) -> tuple[str, ...]:
     """These receivers as they are called now, without those that are gone; each once."""
     now = (moved.get(name, name) for name in names)
     return tuple(dict.fromkeys(name for name in now if name is not None))
+
+
+def renamed(incident: Incident, moved: Successors) -> Incident:
+    """The incident with all who heard of it under the names they have now."""
+    parts = tuple(replace(part, receivers=follow(part.receivers, moved)) for part in incident.parts)
+    return replace(incident, receivers=follow(incident.receivers, moved), parts=parts)
 
 
 def _hash_destination(notifier: Notifier, salt: str) -> str:

@@ -69,6 +69,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "over": over,
         "unwatched": over and bool(incident.left_zones) and not incident.past_zones,
         "goes_on": incident.goes_on,
+        "unrouted": incident.unrouted,
         "ended": ended,
         "lasted": format_duration(ended - incident.began_at),
         "explained": [Explained(e.code, e.meaning, e.advice) for e in codes],

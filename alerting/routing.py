@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from alerting.incident import Cause, Incident
-from alerting.model import Route
+from alerting.model import Alert, Route
 
 MONITOR_CAUSES = ("vantage", "receiver")
 """Causes that are the monitor's own."""
@@ -36,6 +36,21 @@ def matches(selectors: Route, incident: Incident) -> bool:
         and (not selectors.codes or not set(selectors.codes).isdisjoint(incident.codes))
         and _any(selectors.servers, incident.servers)
         and _any(selectors.zones, incident.zones)
+    )
+
+
+def covers(selectors: Route, zone: str) -> bool:
+    """Whether the receivers of the route may read of the zone; the empty one is the monitor itself."""
+    return not selectors.zones or (bool(zone) and _any(selectors.zones, (zone,)))
+
+
+def fits(selectors: Route, alert: Alert) -> bool:
+    """Whether an alert by itself is what the route selects, beside its zone."""
+    server = (alert.key.server,) if alert.key.server is not None else ()
+    return (
+        (not selectors.severity or alert.severity in selectors.severity)
+        and (not selectors.codes or alert.key.code in selectors.codes)
+        and _any(selectors.servers, server)
     )
 
 

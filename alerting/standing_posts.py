@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from alerting.audience_news import as_told_to
 from alerting.dispatcher import Dispatcher
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Notification, OutboxMessage
@@ -41,8 +42,9 @@ class StandingPosts:
     async def _post(self, name: str, notifier: StandingNotifier) -> None:
         notifications: list[Notification] = []
         for incident in list(self._standing().values()):
-            if name in incident.receivers:
-                notifications.append(self._render(_message(incident, name, self._now())))
+            told = as_told_to(incident, name)
+            if told is not None:
+                notifications.append(self._render(_message(told, name, self._now())))
                 await asyncio.sleep(0)
         if notifications:
             await notifier.post_standing(notifications, self._now())
@@ -51,5 +53,5 @@ class StandingPosts:
 def _message(incident: Incident, receiver: str, at: datetime) -> OutboxMessage:
     """The incident as it is, with the severity that was told last."""
     severity = incident.notified.severity if incident.notified is not None else incident.severity
-    shown = replace(incident, severity=severity, change=None, notified=None, due_at=None)
+    shown = replace(incident, severity=severity, change=None, notified=None, due_at=None, parts=())
     return OutboxMessage(incident.id, receiver, IncidentEvent.OPENED, shown, at)

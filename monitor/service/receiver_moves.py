@@ -45,9 +45,7 @@ class ReceiverMoves:
 
     async def _owed(self) -> Collection[str]:
         """Who has heard that something is open, or waits in the outbox."""
-        heard = {
-            name for i in self._evaluator.status.incidents.values() if i.resolved_at is None for name in i.receivers
-        }
+        heard = {name for i in self._evaluator.status.incidents.values() if i.resolved_at is None for name in i.told}
         with contextlib.suppress(StoreError):  # whoever is owed nothing else is found when his turn comes
             heard |= {each.name for each in await self._store.receivers() if each.pending}
         return heard

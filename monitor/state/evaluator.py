@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from alerting.incident import Incident
 from alerting.incidents import OpenIncidents
-from alerting.receiver_identity import DestinationHashes, Successors, follow
+from alerting.receiver_identity import DestinationHashes, Successors, renamed
 from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
@@ -165,13 +165,13 @@ class Evaluator:
             reset_changed(self._memory, before.checks, plan.checks)
             if plan.checks.get(SERIAL_CHECK) != before.checks.get(SERIAL_CHECK):
                 disable_all(self._memory, pending.path_changes)
-            elif (plan.policy, plan.severity) != (before.policy, before.severity):
+            elif (plan.alert_policy, plan.severity) != (before.alert_policy, before.severity):
                 disable_silent(self._memory, pending.path_changes)
             else:
                 disable_changed(self._memory, pending.path_changes, change.added_or_changed)
             pending.touched |= self._memory.by_zone.keys()
             pending.touched.update(change.added_or_changed)
-            if (plan.policy, plan.cadence) != (before.policy, before.cadence):
+            if (plan.alert_policy, plan.cadence) != (before.alert_policy, before.cadence):
                 self.rechecks.clear()
                 pending.rechecks |= rechecks(self._memory, plan, at)
             if plan.usually_on != before.usually_on:
@@ -186,9 +186,9 @@ class Evaluator:
         """
         async with self._turn:
             changed = {
-                incident.id: replace(incident, receivers=follow(incident.receivers, moved))
+                incident.id: renamed(incident, moved)
                 for incident in self._memory.open_incidents.incidents.values()
-                if not moved.keys().isdisjoint(incident.receivers)
+                if not moved.keys().isdisjoint(incident.told)
             }
             before = self._memory.open_incidents
             self._memory.open_incidents = OpenIncidents({**before.incidents, **changed}, past=before.past)

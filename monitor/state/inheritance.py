@@ -123,7 +123,7 @@ def note_inheriting(state: MonitorState, pending: PendingCommit, result: CheckRe
         if found.server is not None and found.address is not None:
             place = (check, found.server, found.address)
             one = columns.server_findings.of_code(place, found.code)
-            until = next_transition(result, alerts_at(state, zone, place), plan.policy)
+            until = next_transition(result, alerts_at(state, zone, place), plan.alert_policy)
             if until is not None and one is not None:
                 one.wait(zone, until)
 
@@ -149,7 +149,7 @@ def move_alerts(
 ) -> None:
     """What the result makes of these alerts, and of those that it begins."""
     severities, past = plan.severities(result.zone), state.past_alerts
-    touched, transitions = apply_result(result, active_alerts, severities, plan.policy, past)
+    touched, transitions = apply_result(result, active_alerts, severities, plan.alert_policy, past)
     for alert in touched:
         if alert != active_alerts.get(alert.key):
             pending.alerts[alert.key] = alert
@@ -263,7 +263,7 @@ class Inheritance:
         result = CheckResult(name, check, at, Health.BAD if here else Health.GOOD, here)
         move_alerts(state, self.pending, result, alerts_at(state, name, place), self.plan)
         state.store_result(CheckResult(name, check, at, Health.BAD if every else Health.GOOD, every))
-        until = next_transition(result, alerts_at(state, name, place), self.plan.policy)
+        until = next_transition(result, alerts_at(state, name, place), self.plan.alert_policy)
         if until is not None:
             one.wait(name, until)
         self.pending.touched.add(name)

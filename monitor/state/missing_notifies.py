@@ -98,6 +98,6 @@ def find_missing(
         result = CheckResult(name, NOTIFY_CHECK, now, Health.BAD if findings else Health.GOOD, findings)
         move_alerts(state, pending, result, dict(state.of_check(name, NOTIFY_CHECK)), plan)
         pending.touched.add(name)
-        again = next_transition(result, state.of_check(name, NOTIFY_CHECK), plan.policy)
+        again = next_transition(result, state.of_check(name, NOTIFY_CHECK), plan.alert_policy)
         if again is not None:
             awaited.look_at(name, again)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from alerting.audience import widest
 from alerting.incident_news import Rules
 from alerting.model import Policy, Route
 from alerting.root_cause import DependencyGraph
@@ -35,6 +36,7 @@ class MonitoringPlan:
     """Those that are on for any zone."""
     dependency_graph: DependencyGraph = field(default_factory=DependencyGraph)
     policy: Policy = field(default_factory=Policy)
+    """How patient receivers are whose routes say nothing of it."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     receivers: tuple[str, ...] = ()
@@ -44,9 +46,12 @@ class MonitoringPlan:
     """Whose NOTIFY is expected; None: nobody listens for it."""
     sweep_groups: tuple[SweepGroup, ...] = field(init=False, compare=False, default=())
     """One for each check and each cadence at which it asks any zone."""
+    alert_policy: Policy = field(init=False, compare=False, default_factory=Policy)
+    """How patient alerts are: as the most impatient of all receivers, and the most patient when it is over."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sweep_groups", _sweep_groups(self.zones, self.checks, self.cadence))
+        object.__setattr__(self, "alert_policy", widest(self.policy, self.routes))
 
     @property
     def rules(self) -> Rules:

@@ -145,7 +145,7 @@ def process_poll(
     advance(state, pending, result, plan)
     active_alerts = state.of_check(zone.name, check.name)
     if waited or active_alerts:
-        again = recheck(active_alerts.values(), result.at, poll.cadence, plan.policy)
+        again = recheck(active_alerts.values(), result.at, poll.cadence, plan.alert_policy)
         pending.rechecks[check.name, zone.name] = again
     remember_result(state, pending, result, poll.cadence)
     learned = zone_state is not None and zone_state.at == poll.at
@@ -153,7 +153,7 @@ def process_poll(
         number = plan.zones.index(zone.name)
         before = over_udp(state.columns, number)
         note_over_udp(state.columns, poll)
-        enable_if_steady(state, pending.path_changes, zone, poll, zone_state, result, check, plan.policy)
+        enable_if_steady(state, pending.path_changes, zone, poll, zone_state, result, check, plan.alert_policy)
         note_other_over_udp(state, pending, number, before, result.at)
     pending.touched.add(zone.name)
     pending.evaluated += check.name == SERIAL_CHECK

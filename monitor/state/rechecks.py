@@ -121,7 +121,7 @@ def rechecks(state: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[C
     for key, alert in state.active_alerts.items():
         zone = plan.zones.get(key.zone)
         cadence = plan.cadence_of(key.check, zone) if zone is not None else None
-        when = _when(alert, cadence, plan.policy, now)
+        when = _when(alert, cadence, plan.alert_policy, now)
         if when is not None:
             look = (key.check, key.zone)
             found[look] = min(when, found.get(look) or when)

@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from alerting.audience_news import readdressed, tell_audiences
 from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_lines import current
-from alerting.incident_members import is_undecided
+from alerting.incident_members import IncidentMembers, is_undecided
 from alerting.incident_news import Rules, announce, announce_end
+from alerting.incident_now import Ended
 from alerting.incidents import RELATED, IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
@@ -215,7 +217,28 @@ def _go_on(
     rules: Rules,
     now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
-    """The incident as it is by now, and what is told of it."""
+    """The incident as it is by now, and what is told of it, each audience made anew."""
+    whole, messages = _go_on_in_whole(readdressed(incident, rules), members, lost, unwatched, rules, now)
+    if not (rules.audiences or whole.parts):
+        return whole, messages
+    anew, alerts = IncidentMembers(), {alert.key: alert for alert in members.active_alerts}
+    for number, alert in enumerate(members.active_alerts):
+        anew.put(alert, number)
+    for name in lost.zones:
+        anew.lose(name, certain=name in lost.certain)
+    done, more = tell_audiences(whole, anew, {}, Ended(members.over, unwatched), alerts, rules, now)
+    told = done.told or whole.told
+    return done, [replace(each, incident=replace(each.incident, receivers=told)) for each in (*messages, *more)]
+
+
+def _go_on_in_whole(
+    incident: Incident,
+    members: Members,
+    lost: UnservedZones,
+    unwatched: Collection[AlertKey],
+    rules: Rules,
+    now: datetime,
+) -> tuple[Incident, list[OutboxMessage]]:
     fresh = _as_of_now(incident, members, lost.zones, unwatched, now)
     if members.active_alerts:
         return announce(fresh, firing_of(current(members.active_alerts), rules.cadences, lost.certain), rules, now)

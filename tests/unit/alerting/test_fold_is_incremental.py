@@ -1,14 +1,15 @@
 """Incidents kept up to date change by change are those that come out of all alerts at once, whatever happens."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from alerting.alert_state import apply_result, withdraw
-from alerting.incident import Incident
+from alerting.audience import widest
+from alerting.incident import Incident, IncidentFinding
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents, begin_index, note_alerts, update_in_steps
 from alerting.model import Alert, AlertKey, Policy, Route, Transition
@@ -30,13 +31,17 @@ CODES = {
 }
 SUBJECTS = {"records": ("", "", "a", "b"), "transfer": ("must be allowed", "must be allowed over TLS")}
 POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10))
-RECEIVERS = ("all", "pager", "b-team", "ns3-team")
+RECEIVERS = ("all", "pager", "b-team", "ns3-team", "patient", "hasty", "quiet")
 ROUTES = (
     Route(("all",)),
     Route(("pager",), severity=(Severity.CRITICAL,)),
     Route(("b-team",), zones=("z1.example", "z2*")),
     Route(("ns3-team",), servers=("ns3",), codes=("serial-late", "server-unreachable")),
+    Route(("patient",), grace=timedelta(minutes=4), settle=timedelta(minutes=3), remind=timedelta(minutes=7)),
+    Route(("hasty", "patient"), severity=(Severity.CRITICAL,), grace=timedelta(0), settle=timedelta(0)),
+    Route(("quiet",), zones=("z0.example",), grace=timedelta(minutes=2), send_resolved=False),
 )
+ALERT_POLICY = widest(POLICY, ROUTES)
 
 
 def servers(chance: random.Random) -> dict[str, Server]:
@@ -113,7 +118,7 @@ class Twin:
                 why = "blind" if unknown else ""
                 result = CheckResult(zone.name, check, self.now, health, tuple(findings), (), why)
                 known = {k: a for k, a in self.active_alerts.items() if (k.zone, k.check) == (zone.name, check)}
-                touched, moved = apply_result(result, known, self.severity, POLICY, self.past)
+                touched, moved = apply_result(result, known, self.severity, ALERT_POLICY, self.past)
                 for alert in touched:
                     if alert != known.get(alert.key):
                         changed[alert.key] = alert
@@ -131,7 +136,7 @@ class Twin:
         findings = () if self.chance.random() < 0.5 else (Finding("monitor-offline", "offline", subject="IPv4"),)
         result = CheckResult("", "self", self.now, Health.BAD if findings else Health.GOOD, findings)
         known = {k: a for k, a in self.active_alerts.items() if k.zone == ""}
-        touched, moved = apply_result(result, known, {}, POLICY)
+        touched, moved = apply_result(result, known, {}, ALERT_POLICY)
         changed = [alert for alert in touched if alert != known.get(alert.key)]
         for alert in touched:
             self.put(alert)
@@ -197,8 +202,12 @@ class Twin:
 
 def told(incident: Incident) -> str:
     """All of it; but what a line said last before it ended may have ticked on, where nobody was told."""
-    lines = (replace(line, text="") if line.ended_at is not None else line for line in incident.lines)
-    return encode(replace(incident, lines=tuple(lines)))
+    parts = tuple(replace(part, lines=past_unworded(part.lines)) for part in incident.parts)
+    return encode(replace(incident, lines=past_unworded(incident.lines), parts=parts))
+
+
+def past_unworded(lines: Iterable[IncidentFinding]) -> tuple[IncidentFinding, ...]:
+    return tuple(replace(line, text="") if line.ended_at is not None else line for line in lines)
 
 
 def live(seed: int, steps: int) -> int:

@@ -1,6 +1,7 @@
 """Whatever happens, in whatever order: what must hold of incidents and of what is told of them."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.alert_state import apply_result, withdraw
+from alerting.audience import widest
 from alerting.incident import Incident, IncidentEvent, IncidentFinding
+from alerting.incident_lines import current
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Policy, Route
@@ -29,13 +32,17 @@ CODES = ("server-unreachable", "serial-late", "serial-overdue", "transfer-open",
 SERVERS = ("ns1", "ns2", "ns3")
 TOPOLOGY = DependencyGraph.of([zone(name, *SERVERS) for name in ZONES])
 POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10))
-RECEIVERS = ("all", "pager", "b-team", "ns3-team")
+RECEIVERS = ("all", "pager", "b-team", "ns3-team", "patient", "hasty", "c-team")
 ROUTES = (
     Route(("all",)),
     Route(("pager",), severity=(Severity.CRITICAL,)),
     Route(("b-team",), zones=("b.example",)),
     Route(("ns3-team",), servers=("ns3",)),
+    Route(("patient",), grace=timedelta(minutes=4), settle=timedelta(minutes=3), remind=timedelta(0)),
+    Route(("hasty",), severity=(Severity.CRITICAL,), grace=timedelta(0), settle=timedelta(0)),
+    Route(("c-team",), zones=("c.example",), grace=timedelta(minutes=3)),
 )
+ALERT_POLICY = widest(POLICY, ROUTES)
 RULES = Rules(TOPOLOGY, ROUTES, RECEIVERS, POLICY)
 
 FINDINGS = st.lists(
@@ -87,7 +94,7 @@ class Life:
         for name, findings in said.items():
             known = {alert.key: alert for alert in self.of(name)}
             spoken = result(name, self.minute, *(findings or ()), reason="blind" if findings is None else "")
-            touched, moved = apply_result(spoken, known, {}, POLICY, self.past)
+            touched, moved = apply_result(spoken, known, {}, ALERT_POLICY, self.past)
             changed += [alert for alert in touched if alert != known.get(alert.key)]
             transitions += moved
         self.change(changed, transitions)
@@ -147,18 +154,19 @@ def holds(life: Life) -> None:
             assert news[-1] is IncidentEvent.RESOLVED
         else:
             assert (news[-1] is not IncidentEvent.RESOLVED) == (
-                receiver in life.open_incidents.incidents[incident].receivers
+                receiver in life.open_incidents.incidents[incident].told
             )
     for incident in life.open_incidents.incidents.values():
         members = [a for a in life.active_alerts.values() if a.incident == incident.id]
         known = {receiver for name, receiver in heard if name == incident.id}
-        assert set(incident.receivers) <= known
-        assert (incident.notified is not None) == bool(known)
+        assert set(incident.told) <= known
+        assert len(incident.told) == len(incident.receivers) + sum(len(part.receivers) for part in incident.parts)
+        assert bool(incident.receivers) <= (incident.notified is not None) <= bool(known)
         assert {a.key.zone for a in members} <= set(incident.zones)
         assert not set(incident.zones) & set(incident.past_zones)
-        assert incident.findings >= len(members)
+        assert incident.findings >= len(current(members))
         assert incident.findings == sum(line.count for line in incident.lines if line.ended_at is None) + sum(
-            line.count for line in incident.lines if line.ended_at is not None and stands(line, members)
+            line.count for line in incident.lines if line.ended_at is not None and stands(line, current(members))
         )
         gravest = max((a.severity for a in members), default=incident.severity)
         assert incident.severity in (gravest, Severity.CRITICAL if incident.unserved else gravest)
@@ -166,7 +174,7 @@ def holds(life: Life) -> None:
         assert incident.began_at <= incident.opened_at
 
 
-def stands(line: IncidentFinding, members: list[Alert]) -> bool:
+def stands(line: IncidentFinding, members: Sequence[Alert]) -> bool:
     """Recovering alerts stand, though their line says since when they are good."""
     return any((a.key.code, a.key.server) == (line.code, line.server) for a in members)
 
@@ -175,8 +183,10 @@ def agrees(life: Life) -> None:
     """Once nothing has moved for longer than anything waits, who is told of an incident is who is concerned by it."""
     for incident in life.open_incidents.incidents.values():
         if not incident.recovering:
-            assert set(incident.receivers) == set(route(incident, ROUTES, RECEIVERS))
+            assert set(incident.told) == set(route(incident, ROUTES, RECEIVERS))
             assert incident.notified is None or incident.severity <= incident.notified.severity
+            for part in incident.parts:
+                assert not part.receivers or (part.notified and part.severity <= part.notified.severity)
 
 
 @examples(120)
@@ -195,5 +205,9 @@ def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]
     for _ in range(80):
         life.step("look", {name: [] for name in ZONES})
         holds(life)
+    for message in life.told:
+        assert set(message.incident.zones) <= {"b-team": {"b.example."}, "c-team": {"c.example."}}.get(
+            message.receiver, set(ZONES)
+        )
     assert life.active_alerts == {}
     assert life.open_incidents.incidents == {}

@@ -1,0 +1,166 @@
+"""What the audiences of an incident are told of it: each of its own part, by its own clocks."""
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import fields, replace
+from datetime import datetime
+
+from alerting.audience import Audience
+from alerting.audience_members import AudienceMembers
+from alerting.incident import OPEN, RESOLVED, Incident, IncidentEvent, IncidentPart, NotifiedState
+from alerting.incident_members import IncidentMembers
+from alerting.incident_news import Firing, Rules, announce, announce_end, release
+from alerting.incident_now import Ended, as_of_now
+from alerting.model import Alert, AlertKey, Phase
+from alerting.notification import OutboxMessage
+from alerting.routing import covers
+from checks.model.finding_type import Severity
+
+_OWN = tuple(field.name for field in fields(IncidentPart) if field.name != "audience")
+
+Parts = MutableMapping[str, AudienceMembers]
+"""By the key of the audience: what goes along with the alerts of one incident."""
+
+
+def readdressed(incident: Incident, rules: Rules) -> Incident:
+    """Every receiver where it is told by the present routes, with what it knows; nothing is told for that.
+
+    Who has no route any more stays where he is: he hears of nothing but the end.
+    """
+    if not (incident.parts or rules.audiences) or rules.is_for_all(incident):
+        return incident
+    home = {name: audience.key for audience in rules.audiences for name in audience.receivers}
+    routed = set(rules.receivers if not rules.routes else (name for each in rules.routes for name in each.receivers))
+    for name in incident.told:
+        before = next((part.audience for part in incident.parts if name in part.receivers), "")
+        if name in routed and (after := home.get(name, "")) != before:
+            incident = _moved(incident, name, before, after)
+    return incident
+
+
+def tell_audiences(
+    incident: Incident,
+    members: IncidentMembers,
+    parts: Parts,
+    ended: Ended,
+    alerts: dict[AlertKey, Alert],
+    rules: Rules,
+    now: datetime,
+) -> tuple[Incident, list[OutboxMessage]]:
+    """The incident, about which all others have been told, with what each audience knows by now; and the messages.
+
+    What begins, changes and ends for an audience is decided as it is for a whole incident.
+    """
+    messages: list[OutboxMessage] = []
+    known, kept, due = {part.audience: part for part in incident.parts}, [], [incident.due_at]
+    for audience in rules.audiences:
+        fresh = audience.key not in parts
+        own = parts.setdefault(audience.key, AudienceMembers(audience, members)) if fresh else parts[audience.key]
+        own.refresh(now)
+        due.append(own.next_at())
+        part = known.pop(audience.key, None)
+        if part is None and Phase.FIRING not in own.members.phases:
+            continue
+        view = as_part(incident, part) if part is not None else _begun(incident, own.members, now)
+        seen = _within(view, audience, rules) if fresh else view
+        done, news = _go_on(seen, own.members, _ended(seen, ended), alerts, rules.for_audience(audience), now)
+        if own.members.count or done.receivers:
+            kept.append(_part(audience.key, done))
+            due.append(done.due_at)
+        incident = replace(incident, announcements=done.announcements)
+        messages += [each for each in news if audience.send_resolved or each.event is not IncidentEvent.RESOLVED]
+    for part in known.values():  # of routes that are no more
+        view = as_part(incident, part)
+        done, news = announce_end(view, now) if incident.phase == RESOLVED else release(view, rules.receivers, now)
+        incident = replace(incident, announcements=done.announcements)
+        messages += news
+        kept += [_part(part.audience, done)] if done.receivers else []
+    over = incident.phase == RESOLVED
+    moments = [] if over else [at for at in due if at is not None]
+    return replace(incident, parts=() if over else tuple(kept), due_at=min(moments, default=None)), messages
+
+
+def as_part(incident: Incident, part: IncidentPart) -> Incident:
+    """The incident as those are told of it whose part it is."""
+    own = {name: getattr(part, name) for name in _OWN}
+    return replace(incident, parts=(), due_at=None, change=None, over_at=None, **own)
+
+
+def as_told_to(incident: Incident, receiver: str) -> Incident | None:
+    """The open incident as the receiver is told of it; None if it has not heard of it."""
+    if receiver in incident.receivers:
+        return incident
+    return next((as_part(incident, part) for part in incident.parts if receiver in part.receivers), None)
+
+
+def _part(audience: str, incident: Incident) -> IncidentPart:
+    return IncidentPart(audience, **{name: getattr(incident, name) for name in _OWN})
+
+
+def _begun(incident: Incident, members: IncidentMembers, now: datetime) -> Incident:
+    """The part of an audience for which something has just come out of its grace."""
+    nothing = IncidentPart("", Severity.INFO, (), (), opened_at=now, began_at=members.began())
+    return as_part(incident, nothing)
+
+
+def _go_on(
+    view: Incident, members: IncidentMembers, ended: Ended, alerts: dict[AlertKey, Alert], rules: Rules, now: datetime
+) -> tuple[Incident, list[OutboxMessage]]:
+    seen = as_of_now(replace(view, phase=OPEN), members, ended, alerts, now)
+    if members.count:
+        return announce(seen, Firing.of(members, rules.cadences), rules, now)
+    if not seen.lines and not seen.past_zones:
+        return release(seen, (), now)
+    times = [line.ended_at for line in seen.lines if line.ended_at is not None]
+    ended_at = max([*(alert.good_since or alert.since for alert in ended.alerts), *times], default=now)
+    done, news = announce_end(replace(seen, phase=RESOLVED, resolved_at=now, ended_at=ended_at), now)
+    return replace(done, receivers=()), news
+
+
+def _ended(view: Incident, ended: Ended) -> Ended:
+    """Of the alerts that have just ended, those that the audience was told of."""
+    zones = {"", *view.zones, *view.past_zones}
+    return Ended([alert for alert in ended.alerts if alert.key.zone in zones], ended.unwatched)
+
+
+def _within(view: Incident, audience: Audience, rules: Rules) -> Incident:
+    """Without zones that the audience is not told of any more, by other routes than before: of them nothing is said."""
+
+    def inside(zone: str) -> bool:
+        gone = bool(zone) and rules.dependency_graph.template(zone) is None
+        return gone or any(covers(route, zone) for route in audience.routes)
+
+    def kept(zones: Iterable[str]) -> tuple[str, ...]:
+        return tuple(filter(inside, zones))
+
+    notified = view.notified
+    return replace(
+        view,
+        zones=kept(view.zones),
+        past_zones=kept(view.past_zones),
+        left_zones=kept(view.left_zones),
+        unserved=kept(view.unserved),
+        lines=tuple(line for line in view.lines if inside(line.zone)),
+        notified=notified and replace(notified, zones=kept(notified.zones), unserved=kept(notified.unserved)),
+    )
+
+
+def _moved(incident: Incident, name: str, before: str, after: str) -> Incident:
+    """One receiver told from now on as another audience is; the empty key is that of all who are in none."""
+    parts: Mapping[str, IncidentPart] = {part.audience: part for part in incident.parts}
+    known = as_part(incident, parts[before]) if before else incident
+    others = tuple(each for each in known.receivers if each != name)
+    if before:
+        left = {before: replace(parts[before], receivers=others)} if others else {}
+        parts = {key: part for key, part in parts.items() if key != before} | left
+    else:
+        incident = replace(incident, receivers=others)
+    if after:
+        joined = replace(parts[after], receivers=(*parts[after].receivers, name)) if after in parts else None
+        parts = {**parts, after: joined or _part(after, replace(known, receivers=(name,)))}
+    else:
+        incident = _told_in_whole(incident, known.notified, name)
+    return replace(incident, parts=tuple(parts.values()))
+
+
+def _told_in_whole(incident: Incident, notified: NotifiedState | None, name: str) -> Incident:
+    return replace(incident, receivers=(*incident.receivers, name), notified=incident.notified or notified)

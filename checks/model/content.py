@@ -45,10 +45,11 @@ class ZoneContent:
     """The records of a zone but for its SOA, ``records`` of them as they came.
 
     ``buckets`` and ``generated``: a digest for each of BUCKETS parts, of the records of any other type and of those of
-    GENERATED_TYPES. They can be compared with those that the same process made, and with no others. ``kept``: the
-    records of the parts that were asked for, in canonical form (RFC 4034 section 6.2), as lines of a zone file, each
-    once and in any order; ``overflow``: there were too many, and some are missing. ``signatures``: of those RRsets that
-    were asked for, or where none was of those that have a signature that had ended, MAX_ENDED at most.
+    GENERATED_TYPES, with all others of which signatures and ZONEMD are made in another form. They can be compared with
+    those that the same process made, and with no others. ``kept``: the records of the parts that were asked for, in
+    canonical form (RFC 4034 section 6.2), as lines of a zone file, each once and in any order; ``overflow``: there were
+    too many, and some are missing. ``signatures``: of those RRsets that were asked for, or where none was of those that
+    have a signature that had ended, MAX_ENDED at most.
     ``zonemd``: the ZONEMD records at the apex, each once, in any order; one more than MAX_ZONEMD stands for all others.
     ``digests``: by the hash algorithms that were asked for the digests of the zone (RFC 8976 section 3, scheme SIMPLE);
     ``undigested`` says why there are none.

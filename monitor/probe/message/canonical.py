@@ -9,8 +9,10 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.ANY.CNAME
+import dns.rdtypes.ANY.LP
 import dns.rdtypes.ANY.NS
 import dns.rdtypes.ANY.PTR
+import dns.rdtypes.svcbbase
 import dns.rrset
 
 MAX_RDATA_TEXT = 4096
@@ -26,10 +28,15 @@ _ONE_NAME = (dns.rdtypes.ANY.NS.NS, dns.rdtypes.ANY.CNAME.CNAME, dns.rdtypes.ANY
 def canonical(rdata: dns.rdata.Rdata) -> str:
     """Presentation text of the canonical form (RFC 4034 section 6.2): printable ASCII, at most ``MAX_RDATA_TEXT`` long.
 
+    Names in SVCB, HTTPS and LP records are in lower case, too: NSD serves them so, whatever it has got.
     What cannot be written in its own syntax is written as RFC 3597 says (``\\# 2 abcd``).
     """
     if isinstance(rdata, _ONE_NAME):
         return rdata.target.canonicalize().to_text()
+    if isinstance(rdata, dns.rdtypes.svcbbase.SVCBBase):
+        rdata = rdata.replace(target=rdata.target.canonicalize())
+    elif isinstance(rdata, dns.rdtypes.ANY.LP.LP):
+        rdata = rdata.replace(fqdn=rdata.fqdn.canonicalize())
     wire = rdata.to_digestable(dns.name.root)
     text = rdata_text(rdata.rdclass, rdata.rdtype, wire)
     if len(text) <= MAX_RDATA_TEXT:

@@ -1,18 +1,20 @@
 """The digest of a transferred zone, made while its records pass by: nothing is kept of them.
 
-Each record is brought to canonical form (RFC 4034 section 6.2: names uncompressed and in lower case), hashed, and its
-hash added to the sum of its bucket, so that the order of records does not matter. The hash is keyed with octets that
-this process chose at random and tells nobody, so that no server can write records whose hashes cancel out (the
-multiset hash MSet-Add-Hash of Clarke et al., which needs that key). Sums of two zones are thus comparable within one
-process and nowhere else. A record that is sent twice is counted twice: whether a difference is one of records, a second
-transfer tells, that keeps those of the buckets in question as a set.
+Each record is brought to canonical form (RFC 4034 section 6.2: names uncompressed and in lower case; those in SVCB,
+HTTPS and LP records as well, since NSD serves them so, whatever it has got), hashed, and its hash added to the sum of
+its bucket, so that the order of records does not matter. The hash is keyed with octets that this process chose at
+random and tells nobody, so that no server can write records whose hashes cancel out (the multiset hash MSet-Add-Hash of
+Clarke et al., which needs that key). Sums of two zones are thus comparable within one process and nowhere else. A
+record that is sent twice is counted twice: whether a difference is one of records, a second transfer tells, that keeps
+those of the buckets in question as a set.
 
-The SOA is not in it: it is read beside it. Records of DNSSEC that a signer makes are summed up apart from all others.
-Of signatures that have ended is noted whose they are: another of the same RRset may be valid still, and have come
-before. Of an RRset that a second transfer watches the signature that ends last is known at its end.
+The SOA is not in it: it is read beside it. Records of DNSSEC that a signer makes are summed up apart from all others,
+and so are SVCB, HTTPS and LP records as they were given, for signatures and digests are made of them so. Of signatures
+that have ended is noted whose they are: another of the same RRset may be valid still, and have come before. Of an RRset
+that a second transfer watches the signature that ends last is known at its end.
 
-ZONEMD records (RFC 8976) at the apex are noted. What their digest is made of, every record in canonical order and each
-once, but for them and their signatures, is handed to a ``RecordSorter`` where there is one.
+ZONEMD records (RFC 8976) at the apex are noted. What their digest is made of, every record as RFC 4034 has it, in
+canonical order and each once, but for them and their signatures, is handed to a ``RecordSorter`` where there is one.
 """
 
 import secrets
@@ -40,14 +42,17 @@ _HASH_KEY = secrets.token_bytes(32)
 
 _LAST_BUCKET = BUCKETS - 1
 
-_PLAIN, _NAMES, _NAPTR, _GENERATED, _SIGNATURE, _ZONEMD, _SOA, _META = range(8)
+_PLAIN, _NAMES, _NAPTR, _GENERATED, _SIGNATURE, _ZONEMD, _LATER, _SOA, _META = range(9)
 
 _OF_DNSSEC = (_GENERATED, _SIGNATURE, _ZONEMD)
+_NOTED = (_SIGNATURE, _ZONEMD, _LATER)
 
 _ZONEMD_HEAD = Struct("!IBB")
 """Serial, scheme and hash algorithm (RFC 8976 section 2.2), before the digest."""
 
 _ZONEMD_TYPE, _RRSIG_TYPE = (int(rtype).to_bytes(2, "big") for rtype in (RdataType.ZONEMD, RdataType.RRSIG))
+
+_LATER_TYPES = frozenset(int(rtype).to_bytes(2, "big") for rtype in (RdataType.SVCB, RdataType.HTTPS, RdataType.LP))
 
 _LAYOUTS = MappingProxyType(
     {
@@ -60,10 +65,12 @@ _LAYOUTS = MappingProxyType(
         RdataType.NXT: (0, 1),
         RdataType.SIG: (18, 1),
         RdataType.RRSIG: (18, 1),
+        **dict.fromkeys((RdataType.SVCB, RdataType.HTTPS, RdataType.LP), (2, 1)),
     }
 )
 """Octets before the first name of rdata, and how many names follow, for the types whose names are written in lower case
-(RFC 4034 section 6.2, RFC 6840 section 5.1). Names of all other types stay as they are, and are never compressed."""
+(RFC 4034 section 6.2, RFC 6840 section 5.1), and those that came later and are to be compared so. Names of all other
+types stay as they are, and are never compressed."""
 
 _KINDS = MappingProxyType(
     {
@@ -72,6 +79,7 @@ _KINDS = MappingProxyType(
         int(RdataType.RRSIG): _SIGNATURE,
         int(RdataType.ZONEMD): _ZONEMD,
         int(RdataType.NAPTR): _NAPTR,
+        **{int(rtype): _LATER for rtype in (RdataType.SVCB, RdataType.HTTPS, RdataType.LP)},
         SOA: _SOA,
         **dict.fromkeys((0, int(RdataType.OPT), *range(128, 256)), _META),
     }
@@ -181,7 +189,7 @@ class ZoneDigest:
             else:
                 into = self._generated if kind in _OF_DNSSEC else sums
                 record = owner + _canonical(wire, fixed, position, rtype, kind, names)
-                if kind in (_SIGNATURE, _ZONEMD):
+                if kind in _NOTED:
                     self._note(kind, owner, wire, fixed + FIXED.size, position)
             value = int.from_bytes(blake2b(key + record).digest(), "little")
             into[value & last] += value
@@ -204,6 +212,8 @@ class ZoneDigest:
     def _note(self, kind: int, owner: bytes, wire: bytes, rdata: int, end: int) -> None:
         if kind == _SIGNATURE:
             self._note_end(owner, wire, rdata)
+        elif kind == _LATER:
+            self._note_given(owner, wire[rdata - FIXED.size : end])
         elif owner == self._zone:
             self._note_zonemd(wire, rdata, end)
 
@@ -218,6 +228,12 @@ class ZoneDigest:
         elif key in self._watched or (left <= 0 and not self._watched and len(known) < MAX_ENDED):
             known[key] = left
 
+    def _note_given(self, owner: bytes, record: bytes) -> None:
+        value = int.from_bytes(blake2b(_HASH_KEY + owner + record).digest(), "little")
+        self._generated[value & _LAST_BUCKET] += value
+        if self.sorter is not None:
+            self.sorter.add(owner, record)
+
     def _note_zonemd(self, wire: bytes, rdata: int, end: int) -> None:
         digest = rdata + _ZONEMD_HEAD.size
         if digest > end:
@@ -231,7 +247,7 @@ class ZoneDigest:
         return SignatureOfRRset(key, f"{name_text(key[:-2])} {covered}", (self._now + left) % MODULUS)
 
     def _keep_record(self, owner: bytes, record: bytes, bucket: int) -> None:
-        if self.sorter is not None and not (owner == self._zone and _is_zonemd(record, len(owner))):
+        if self.sorter is not None and self._is_sorted(owner, record):
             self.sorter.add(owner, record[len(owner) :])
         if bucket not in self._keep:
             return
@@ -240,6 +256,11 @@ class ZoneDigest:
         else:
             self.kept.add(record)
             self._octets += len(record)
+
+    def _is_sorted(self, owner: bytes, record: bytes) -> bool:
+        """Whether the sorter takes it in this form: not those of ZONEMD itself, and not what it has in another."""
+        later = record[len(owner) : len(owner) + 2] in _LATER_TYPES
+        return not later and not (owner == self._zone and _is_zonemd(record, len(owner)))
 
 
 def _is_zonemd(record: bytes, start: int) -> bool:

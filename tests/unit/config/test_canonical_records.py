@@ -38,6 +38,9 @@ def rrset(found: dns.rrset.RRset) -> RrSet:
         ("DS", "1 8 2 " + "AB" * 32, "1 8 2 " + "ab " * 32),
         ("TYPE65280", "\\# 2 ABCD", "\\# 2 ab cd"),
         ("HTTPS", "1 . alpn=h2", '1 . alpn="h2"'),
+        ("HTTPS", "1 Svc.Example.net. alpn=h2", "1 svc.example.NET. alpn=h2"),
+        ("SVCB", "0 Svc", "0 svc.example.com."),
+        ("LP", "10 L64", "10 l64.example.com."),
         ("SOA", "NS1 Host 1 2 3 4 5", "ns1.example.com. host.example.com. 1 2 3 4 5"),
     ],
 )

@@ -120,6 +120,7 @@ RDATA = st.one_of(
     ),
     st.integers(0, 1).map(lambda serial: ("ZONEMD", f"{serial} 1 1 {'ab' * 48}")),
     st.just(("SRV", "0 0 1 Target")), st.just(("NSEC", "Next.example.com. A")), st.just(("HTTPS", "1 . alpn=h2")),
+    st.just(("SVCB", "1 Svc.Example. alpn=h2")), st.just(("HTTPS", "0 Svc")), st.just(("LP", "10 L64.Example.")),
     st.just(("NAPTR", '1 1 "s" "" "!a!B!" Next')),
 )  # fmt: skip
 

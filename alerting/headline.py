@@ -69,11 +69,22 @@ def beginning(incident: Incident) -> Sequence[str]:
     return tuple(filter(None, said))
 
 
+def acknowledged(incident: Incident) -> str:
+    """Who knows of it, since when, and what they say; empty where nobody does."""
+    known = incident.acknowledged
+    if known is None:
+        return ""
+    by = f" by {one_line(known.by)}" if known.by else ""
+    said = f": {one_line(known.note)}" if known.note else ""
+    return f"Acknowledged{by}, {instant(known.at)}{said}"
+
+
 def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
     if change.flapping is not None:
         yield FLAPS if change.flapping else "It came and went before, and stays bad now."
     if change.unserved:
-        yield f"No server is left that answers for {_named(incident.unserved[:MAX_ZONES_NAMED], change.unserved)}."
+        zones = change.named_unserved or incident.unserved
+        yield f"No server is left that answers for {_named(zones[:MAX_ZONES_NAMED], change.unserved)}."
     if change.severity is not None and change.severity < incident.severity:
         yield f"It is {incident.severity} now; it was {_a(change.severity)}."
     if change.more_zones:

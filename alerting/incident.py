@@ -83,9 +83,25 @@ class IncidentChange:
     codes: tuple[str, ...] = ()
     unserved: int = 0
     """Zones that no server answers for any more, and that were not told as such before."""
+    named_unserved: tuple[str, ...] = ()
     served_again: int = 0
     flapping: bool | None = None
     """It comes and goes from now on, or has come to stay; None: as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """That somebody knows of an incident: who, and what they have to say.
+
+    ``severity`` and ``unserved`` are what was known of it by then: if it is worse than that, and than what was told
+    since, the acknowledgement ends.
+    """
+
+    at: datetime
+    by: str
+    note: str = ""
+    severity: Severity = Severity.CRITICAL
+    unserved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +184,7 @@ class Incident:
     """How often it has opened: what is bad again soon after it was over is the same incident."""
     over_at: datetime | None = None
     """When it was last over, of one that has opened again."""
+    acknowledged: Acknowledgement | None = None
     goes_on: bool = False
     """As told to one receiver: what concerned it is over, and the rest is not."""
     unrouted: bool = False
@@ -188,5 +205,7 @@ class IncidentEvent(StrEnum):
     REMINDED = "incident.reminded"
     WORSENED = "incident.worsened"
     IMPROVED = "incident.improved"
+    ACKNOWLEDGED = "incident.acknowledged"
+    UNACKNOWLEDGED = "incident.unacknowledged"
     RESOLVED = "incident.resolved"
     TEST = "incident.test"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from alerting.audience import Audience, audiences
@@ -30,6 +30,8 @@ QUIET_PERIOD = timedelta(minutes=1)
 """So long nothing more must have ended before it is told that a part is over."""
 
 MAX_NAMES = 5
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[Outb
     notified = incident.notified
     known = tuple(line for line in done.lines if notified is not None and line.code in notified.codes)
     severity = notified.severity if notified is not None else done.severity
-    shown = _shown(replace(done, lines=known or done.lines, severity=severity))
+    shown = as_told(replace(done, lines=known or done.lines, severity=severity))
     return done, [_message(shown, IncidentEvent.RESOLVED, name, now) for name in done.receivers]
 
 
@@ -159,7 +161,7 @@ def release(incident: Incident, receivers: Collection[str], now: datetime) -> tu
     names = [name for name in incident.receivers if not receivers or name in receivers]
     left = tuple(name for name in incident.receivers if name not in names)
     done = replace(incident, announcements=incident.announcements + bool(names), change=None, receivers=left)
-    over = replace(_shown(done), phase=RESOLVED, ended_at=now, resolved_at=now, goes_on=True, unrouted=True)
+    over = replace(as_told(done), phase=RESOLVED, ended_at=now, resolved_at=now, goes_on=True, unrouted=True)
     return done, [_message(over, IncidentEvent.RESOLVED, name, now) for name in names]
 
 
@@ -195,9 +197,15 @@ def _event(
     eased = incident.severity < notified.severity or _shrunk(incident, notified)
     if eased and _eased_at(incident, notified) <= now and not incident.recovering:
         return IncidentEvent.IMPROVED
-    if policy.remind and notified.at + policy.remind <= now and firing.codes:
+    if _remind_at(incident, notified, firing, policy) <= now:
         return IncidentEvent.REMINDED
     return None
+
+
+def _remind_at(incident: Incident, notified: NotifiedState, firing: Firing, policy: Policy) -> datetime:
+    """Nobody is reminded of what somebody has acknowledged."""
+    wanted = policy.remind and firing.codes and incident.acknowledged is None
+    return notified.at + policy.remind if wanted else NEVER
 
 
 def _urgent_at(notified: NotifiedState) -> datetime:
@@ -242,7 +250,8 @@ def _eased_at(incident: Incident, notified: NotifiedState) -> datetime:
 def _due_at(incident: Incident, notified: NotifiedState, firing: Firing, rules: Rules) -> datetime | None:
     """When there will be something to tell although nothing changes."""
     policy, update_at, eased_at = rules.policy, notified.at + _pause(incident), _eased_at(incident, notified)
-    when = [notified.at + policy.remind] if policy.remind and firing.codes else []
+    remind_at = _remind_at(incident, notified, firing, policy)
+    when = [remind_at] if remind_at < NEVER else []
     if _grown(incident, notified, firing) or (incident.flapping is not notified.flapping and firing.codes):
         when.append(update_at)
     if _grew(firing.unserved, notified.unserved):
@@ -282,22 +291,24 @@ def _notify(
         incident,
         receivers=tuple(name for name in heard if to.get(name) is not IncidentEvent.RESOLVED),
         announcements=incident.announcements + 1,
-        change=_change(before, incident) if before is not None else None,
+        change=change_since(before, incident) if before is not None else None,
         notified=notified,
         updates=updates,
         eased_at=incident.eased_at if notified is before else None,
     )
     done = replace(done, due_at=_due_at(done, notified, firing, rules))
-    shown = _shown(done)
+    shown = as_told(done)
     over = replace(shown, phase=RESOLVED, ended_at=incident.eased_at or now, resolved_at=now, goes_on=True)
     return done, [
         _message(over if each is IncidentEvent.RESOLVED else shown, each, name, now) for name, each in to.items()
     ]
 
 
-def _change(notified: NotifiedState, incident: Incident) -> IncidentChange:
+def change_since(notified: NotifiedState, incident: Incident) -> IncidentChange:
+    """What is different from what was told then."""
     known, now = set(notified.zones), set(incident.zones)
     more = sorted(now - known)
+    unserved = sorted(set(incident.unserved).difference(notified.unserved))
     return IncidentChange(
         severity=notified.severity if notified.severity is not incident.severity else None,
         zones=len(notified.zones),
@@ -308,13 +319,14 @@ def _change(notified: NotifiedState, incident: Incident) -> IncidentChange:
         servers=tuple(sorted(set(incident.servers).difference(notified.servers)))[:MAX_NAMES],
         servers_back=tuple(sorted(set(notified.servers).difference(incident.servers)))[:MAX_NAMES],
         codes=tuple(sorted(set(incident.codes).difference(notified.codes))),
-        unserved=len(set(incident.unserved).difference(notified.unserved)),
+        unserved=len(unserved),
+        named_unserved=tuple(unserved[:MAX_NAMES]),
         served_again=len(set(notified.unserved).difference(incident.unserved)),
         flapping=incident.flapping if incident.flapping is not notified.flapping else None,
     )
 
 
-def _shown(incident: Incident) -> Incident:
+def as_told(incident: Incident) -> Incident:
     """As its receivers see it: without what is kept only to know what they know."""
     return replace(incident, notified=None, due_at=None, parts=())
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar, cast
 
+from alerting.acknowledgement import while_it_holds
 from alerting.audience_news import Parts, readdressed, tell_audiences
 from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_index import IncidentIndex
@@ -17,6 +18,7 @@ from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
 from alerting.reopening import NO_PAST, PastIncidents, opened_by, with_past
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
+from alerting.timeline import TimelineEntry, entries
 from checks.model.finding_type import SERVICE
 
 RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}
@@ -53,6 +55,7 @@ class IncidentUpdate:
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
 
 
 def update_in_steps(
@@ -104,6 +107,7 @@ def update_in_steps(
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
     changes: list[Incident] = []
     messages: list[OutboxMessage] = []
+    timeline: list[TimelineEntry] = []
     work = 0
     for name in sorted(moved, key=index.position.__getitem__):
         work += 1 + index.members[name].count // ALERTS_LIKE_ONE_INCIDENT
@@ -119,11 +123,26 @@ def update_in_steps(
             del after[name]
         if done != before.get(name):
             changes.append(done)
+            timeline += entries(before.get(name), done, now)
         messages += new_messages
     left = index.take_left()
     index.incidents, index.whole = after, True
     past = with_past(past, (*wider, *opened), (each for each in changes if each.phase == RESOLVED), now)
-    return IncidentUpdate(OpenIncidents(after, index, past), (*joined, *left), tuple(changes), tuple(messages))
+    return IncidentUpdate(
+        OpenIncidents(after, index, past), (*joined, *left), tuple(changes), tuple(messages), tuple(timeline)
+    )
+
+
+def act_on(
+    open_incidents: OpenIncidents, incident: Incident, messages: tuple[OutboxMessage, ...], done: TimelineEntry
+) -> IncidentUpdate:
+    """What comes of what somebody has ``done`` about an open incident, which is ``incident`` from now on."""
+    after = {**open_incidents.incidents, incident.id: incident}
+    index = open_incidents.index
+    if index is not None and index.is_of(index.dependency_graph, open_incidents.incidents):
+        index.go_on(incident)
+        index.incidents = after
+    return IncidentUpdate(replace(open_incidents, incidents=after), (), (incident,), messages, (done,))
 
 
 def begin_index(
@@ -287,7 +306,8 @@ def _go_on_in_whole(
     """As it is told to those who hear of all of it."""
     fresh = as_of_now(incident, members, ended, alerts, now)
     if members.count:
-        return announce(fresh, Firing.of(members, rules.cadences), rules, now)
+        firing = Firing.of(members, rules.cadences)
+        return announce(while_it_holds(fresh, firing.unserved), firing, rules, now)
     ended_at = max((a.good_since or a.since for a in ended.alerts), default=incident.eased_at or now)
     ended_at = max([ended_at, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended_at), now)

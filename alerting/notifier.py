@@ -32,6 +32,13 @@ class StateNotifier(Protocol):
 
 
 @runtime_checkable
+class AcknowledgingNotifier(Protocol):
+    """What a notifier has in addition whose receiver has a notion of acknowledgements: it is told of them."""
+
+    hears_acknowledgements: bool
+
+
+@runtime_checkable
 class StandingNotifier(Protocol):
     """What a notifier has in addition whose receiver forgets what it is not told again and again."""
 

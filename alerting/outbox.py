@@ -7,8 +7,10 @@ process that ends (the transactional outbox pattern).
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
+from alerting.incident import IncidentEvent
 from alerting.notification import OutboxMessage
 
 
@@ -39,6 +41,31 @@ class DeliveryResult:
     permanent: bool = False
     again: datetime | None = None
     in_part: bool = False
+
+
+class DeliveryState(StrEnum):
+    """How far a message is."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """That a receiver is told of an incident: what, and how far that is.
+
+    ``at`` is when it was decided, ``settled_at`` when it was taken or given up. ``error`` is why the last attempt
+    failed, or which of the receiver's addresses were refused.
+    """
+
+    receiver: str
+    event: IncidentEvent
+    at: datetime
+    state: DeliveryState = DeliveryState.WAITING
+    attempts: int = 0
+    error: str = ""
+    settled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerting.finding_types import FINDING_TYPES
-from alerting.headline import beginning, changes, headline, shown_zone, shown_zones, thousands
+from alerting.headline import acknowledged, beginning, changes, headline, shown_zone, shown_zones, thousands
 from alerting.incident import RESOLVED, Incident, IncidentEvent, IncidentFinding
 from alerting.incident_lines import gravity
 from alerting.notification import Notification, OutboxMessage
@@ -22,6 +22,8 @@ TAGS = {
     IncidentEvent.REMINDED: "STILL {severity}",
     IncidentEvent.WORSENED: "WORSE {severity}",
     IncidentEvent.IMPROVED: "BETTER {severity}",
+    IncidentEvent.ACKNOWLEDGED: "ACKNOWLEDGED",
+    IncidentEvent.UNACKNOWLEDGED: "NOT ACKNOWLEDGED",
     IncidentEvent.RESOLVED: "RESOLVED",
     IncidentEvent.TEST: "TEST",
 }
@@ -64,6 +66,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "headline": headline(incident, message.event),
         "tag": tag,
         "changes": changes(incident) if message.event in UPDATES else () if over else beginning(incident),
+        "acknowledged": acknowledged(incident),
         "standing": () if incident.goes_on else lines[:MAX_PAST] if over else standing,
         "past": () if over else [line for line in lines if line.ended_at is not None][:MAX_PAST],
         "over": over,
@@ -110,6 +113,7 @@ def as_data(incident: Incident) -> dict[str, object]:
         "severity": str(incident.severity if open_ or incident.goes_on else incident.worst),
         "worst_severity": str(incident.worst),
         "phase": incident.phase,
+        "acknowledged": _acknowledged(incident),
         "zones": list(zones[:MAX_ZONES]),
         "zone_count": len(zones),
         "zones_back": len(incident.past_zones),
@@ -117,16 +121,21 @@ def as_data(incident: Incident) -> dict[str, object]:
         "unserved_zones": list(incident.unserved[:MAX_ZONES]),
         "unserved_zone_count": len(incident.unserved),
         "servers": list(incident.servers if open_ else sorted({*incident.servers, *incident.past_servers})),
-        "began_at": _stamp(incident.began_at),
-        "ended_at": _stamp(incident.ended_at),
-        "opened_at": _stamp(incident.opened_at),
-        "resolved_at": _stamp(incident.resolved_at),
+        "began_at": stamp(incident.began_at),
+        "ended_at": stamp(incident.ended_at),
+        "opened_at": stamp(incident.opened_at),
+        "resolved_at": stamp(incident.resolved_at),
         "finding_count": incident.findings if open_ else sum(line.count for line in incident.lines),
         "recovering_count": incident.recovering,
         "flapping": incident.flapping and open_,
         "openings": incident.openings,
         "findings": [_finding(line) for line in incident.lines],
     }
+
+
+def _acknowledged(incident: Incident) -> dict[str, object] | None:
+    known = incident.acknowledged
+    return None if known is None else {"at": stamp(known.at), "by": known.by or None, "note": known.note or None}
 
 
 def _finding(line: IncidentFinding) -> dict[str, object]:
@@ -141,8 +150,8 @@ def _finding(line: IncidentFinding) -> dict[str, object]:
         "server": line.server,
         "address": line.address,
         "text": line.text,
-        "since": _stamp(line.since),
-        "ended_at": _stamp(line.ended_at),
+        "since": stamp(line.since),
+        "ended_at": stamp(line.ended_at),
     }
 
 
@@ -203,7 +212,8 @@ def _cut(subject: str) -> str:
     return subject if len(subject) <= MAX_SUBJECT else f"{subject[: MAX_SUBJECT - 1]}…"
 
 
-def _stamp(at: datetime | None) -> str | None:
+def stamp(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC; None of None."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at is not None else None
 
 

@@ -21,7 +21,9 @@ from starlette.routing import Route
 from alerting.incident import Cause, IncidentEvent
 from alerting.model import Secret
 from alerting.notifiers.webhook import Notifier
+from alerting.outbox import DeliveryState
 from alerting.render import as_data, render
+from alerting.timeline import TimelineEvent
 from checks.model import Health, Outcome, Transport
 from checks.model.finding_type import Severity
 from monitor.probe.notify.responder import NotifyResult
@@ -31,9 +33,10 @@ from monitor.web.metrics import select_zones
 from tests.support.alerts import OPENED_MESSAGE
 from tests.support.diff_stage import diff_stage
 from tests.support.hookserver import Request, hookserver
+from tests.support.told_incident import ID, told
 from tests.support.waiting_stage import events_of, waiting_stage
 from tests.support.web_client import client
-from tests.support.web_status import NOW, SERIAL, Counters, ago, incident, line, slow, stage, troubled
+from tests.support.web_status import ANNA, NOW, SERIAL, Counters, ago, bearer, incident, line, slow, stage, troubled
 from tests.support.zone_states import REPLICATION_STATES
 
 ROOT = Path(__file__).parent.parent
@@ -205,6 +208,19 @@ async def test_every_key_of_a_comparison_is_described() -> None:
     agrees("diff.md", "As JSON", answer.json())
     agrees("diff.md", "A compared zone", answer.json()["before"])
     assert {bare(row[0]) for row in rows(section("api.md", "Comparing two servers"))} == set(diff_request.KEYS)
+
+
+async def test_what_became_of_an_incident_is_described() -> None:
+    async with client(await told(), headers=bearer(ANNA)) as http:
+        found = (await http.post(f"/api/v1/incidents/{ID}/acknowledge", json={"note": "I look at it"})).json()
+    assert found["timeline"]
+    assert found["deliveries"]
+    for heading, key in (("An entry of a timeline", "timeline"), ("A delivery", "deliveries")):
+        for each in found.pop(key):
+            agrees("api.md", heading, each)
+    check_incident(found)
+    text = section("api.md", "An entry of a timeline") + section("api.md", "A delivery")
+    assert [word for word in (*TimelineEvent, *DeliveryState) if f"`{word}`" not in text] == []
 
 
 def check_incident(data: Mapping[str, Any]) -> None:

@@ -23,6 +23,9 @@ SEVERITIES: Mapping[Severity, str] = {
 }
 """Of the four that there are; nothing here is an "error"."""
 
+ACTIONS = {IncidentEvent.RESOLVED: "resolve", IncidentEvent.ACKNOWLEDGED: "acknowledge"}
+"""What is said of an alert that is known there; all else triggers it, once more."""
+
 MAX_SUMMARY = 1024
 MAX_NAMED = 20
 MAX_TEXT = 2000
@@ -34,8 +37,9 @@ class Notifier(HttpNotifier):
     """Triggers an alert at PagerDuty for each incident, and resolves it.
 
     The incident's id is the deduplication key, so that everything that becomes of it is told of one alert; what it says
-    when it is graver or a reminder comes is another trigger of it. `"critical"`, `"warning"` and `"info"` are called so
-    there, too. A specimen is to be resolved by hand.
+    when it is graver or a reminder comes is another trigger of it. It is acknowledged there when it is here; that it is
+    not any more cannot be told there. `"critical"`, `"warning"` and `"info"` are called so there, too. A specimen is to
+    be resolved by hand.
     """
 
     routing_key: Secret = field(repr=False, metadata={"example": 'routing_key_file = "pagerduty.key"'})
@@ -44,6 +48,7 @@ class Notifier(HttpNotifier):
     """Where to; `"https://events.eu.pagerduty.com/v2/enqueue"` for accounts in the EU."""
 
     keeps_state: ClassVar[bool] = True
+    hears_acknowledgements: ClassVar[bool] = True
 
     def review(self) -> Iterator[Remark]:
         """Where the URL leads, and whether the key may be one."""
@@ -57,11 +62,12 @@ class Notifier(HttpNotifier):
             yield Remark("routing_key", f"has {len(key)} characters, and integration keys {KEY_LENGTH}", fatal=False)
 
     async def send(self, notification: Notification) -> None:
-        resolved = notification.event is IncidentEvent.RESOLVED
+        if notification.event is IncidentEvent.UNACKNOWLEDGED:
+            return  # there is no such action
         event: dict[str, object] = {
             "routing_key": self.routing_key.reveal(),
             "dedup_key": notification.incident,
-            "event_action": "resolve" if resolved else "trigger",
+            "event_action": ACTIONS.get(notification.event, "trigger"),
             "payload": _payload(notification),
             "client": "soawatch",
         }

@@ -5,6 +5,7 @@ import json
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from alerting.http import signature
 from alerting.http_notifier import HttpNotifier, bearer, token_remarks
@@ -31,6 +32,8 @@ class Notifier(HttpNotifier):
     """`whsec_` and base64, made with `openssl rand -base64 32`."""
     token: Secret | None = field(default=None, repr=False, metadata={"example": 'token_file = "hook.token"'})
     """Goes into an `Authorization: Bearer` header."""
+
+    hears_acknowledgements: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         HttpNotifier.__post_init__(self)

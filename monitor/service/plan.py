@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 
+from alerting.notifier import AcknowledgingNotifier
 from alerting.root_cause import DependencyGraph
 from checks.base import Check, cadence_of
 from checks.ns_set import NsSet
@@ -35,6 +36,9 @@ def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
         severity=config.severity,
         routes=config.routes,
         receivers=tuple(config.receivers),
+        hearing_acknowledgements=frozenset(
+            name for name, receiver in config.receivers.items() if isinstance(receiver, AcknowledgingNotifier)
+        ),
         cadence=config.cadence,
         notify=_expected_notifies(config) if config.notify.listen else None,
     )

@@ -28,6 +28,7 @@ from monitor.probe.server_series import ServerSeries
 from monitor.service.config_log import log_problems, log_refusal, log_warnings
 from monitor.service.diffs import ServiceDiffs
 from monitor.service.heartbeat_task import HeartbeatTask
+from monitor.service.incident_actions import ServiceIncidents
 from monitor.service.notify_service import NotifyService
 from monitor.service.past_incidents import past_incidents
 from monitor.service.plan import as_started, cadences, plan_of
@@ -188,7 +189,7 @@ class Service:
         context = WebContext(
             lambda: self.status, self._registry, self._poller.stats, server_series, self._store, self._event_hub, now,
             self._stopping, ServiceWaits(lambda: self._evaluator.plan.zones, self._poller.probe),
-            ServiceDiffs(lambda: self._evaluator.plan.zones, self._poller.probe),
+            ServiceDiffs(lambda: self._evaluator.plan.zones, self._poller.probe), ServiceIncidents(self._evaluator),
             Settings(service.token, service.public, config.metrics.max_zones, service.url),
             lambda: tuple(self.config.tokens.values()),
         )  # fmt: skip

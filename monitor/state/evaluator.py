@@ -2,15 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from alerting.incident import Incident
-from alerting.incidents import OpenIncidents
+from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.receiver_identity import DestinationHashes, Successors, renamed
 from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState
 from checks.zone_state.update import changes
@@ -34,6 +33,7 @@ from monitor.state.pipeline import (
     reminders_in_steps,
 )
 from monitor.state.ports import Commit, PollMessage, Sweep, ZoneSource
+from monitor.state.recent_incidents import recent
 from monitor.state.rechecks import Rechecks, rechecks
 from monitor.state.standing import reset_changed, rrset_questions
 from monitor.state.status import Status, ZoneStatus
@@ -55,9 +55,6 @@ PROPAGATION_BOUNDS: tuple[float, ...] = (
     1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0,
 )  # fmt: skip
 """Upper bounds, in seconds, of the buckets of propagation times; one more bucket has no bound."""
-
-MAX_RESOLVED_INCIDENTS = 50
-"""Resolved incidents that Status still shows."""
 
 
 class Evaluator:
@@ -221,6 +218,16 @@ class Evaluator:
             again = await in_turns(reminders_in_steps(self._memory, self.plan, at))
             await self._keep(merge(commit, again), pending, at)
 
+    async def act(self, decide: Callable[[OpenIncidents, datetime], IncidentUpdate]) -> IncidentUpdate:
+        """Somebody does something about open incidents."""
+        async with self._turn:
+            at = self._now()
+            update = decide(self._memory.open_incidents, at)
+            self._memory.open_incidents = update.open_incidents
+            pending = PendingCommit(FastPathChanges(self._memory.columns.zone_table))
+            await self._keep(Commit.of_incidents(update), pending, at)
+            return update
+
     def _look_at_ourselves(self, at: datetime) -> None:
         memory = self._memory
         memory.store_error, memory.recreated = self._record.error, self._record.recreated
@@ -338,12 +345,3 @@ class Evaluator:
         record = self._record
         if self.status.store_ok is not (record.failing is None) or self.status.store_error != record.error:
             self.show(store_ok=record.failing is None, store_error=record.error)
-
-
-def recent(before: Mapping[str, Incident], changed: Iterable[Incident]) -> Mapping[str, Incident]:
-    """The open incidents and the latest resolved ones."""
-    known = {**before, **{incident.id: incident for incident in changed}}
-    over = sorted((i for i in known.values() if i.resolved_at is not None), key=lambda i: i.resolved_at or i.opened_at)
-    for incident in over[:-MAX_RESOLVED_INCIDENTS]:
-        del known[incident.id]
-    return known

@@ -40,6 +40,8 @@ class MonitoringPlan:
     severity: Mapping[str, Severity] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     receivers: tuple[str, ...] = ()
+    hearing_acknowledgements: frozenset[str] = frozenset()
+    """Those of them that are told of acknowledgements."""
     cadence: Mapping[str, timedelta] = field(default_factory=dict)
     """How often each check asks the zones that say nothing of it; zero: never."""
     notify: ExpectedNotifies | None = None

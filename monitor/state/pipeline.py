@@ -232,14 +232,13 @@ def build_commit(
         pending.alerts[alert.key] = alert
         state.put(alert)
         pending.touched.add(alert.key.zone)
-    return Commit(
+    return replace(
+        Commit.of_incidents(update),
         zone_states=tuple(pending.zone_states.values()),
         state_changes=tuple(pending.state_changes),
         propagations=tuple(pending.propagations),
         alerts=tuple(pending.alerts.values()),
         transitions=tuple(pending.transitions),
-        incidents=update.incidents,
-        messages=update.messages,
         dropped_zones=pending.dropped,
         new_zones=NewZones(state.zone_states.codec, pending.new_rows) if pending.new_rows else None,
         record_memories=tuple(pending.record_memories.values()),
@@ -253,7 +252,7 @@ def reminders_in_steps(state: MonitorState, plan: MonitoringPlan, now: datetime)
     state.open_incidents = update.open_incidents
     for alert in update.alerts:
         state.put(alert)
-    return Commit(alerts=update.alerts, incidents=update.incidents, messages=update.messages)
+    return Commit.of_incidents(update)
 
 
 def drop_unmonitored(

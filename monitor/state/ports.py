@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from alerting.incident import Incident
+from alerting.incidents import IncidentUpdate
 from alerting.model import Alert, AlertKey, Transition
 from alerting.notification import OutboxMessage
-from alerting.outbox import Outbox, OutboxError
+from alerting.outbox import Delivery, Outbox, OutboxError
+from alerting.timeline import TimelineEntry
 from checks.model import Family, RememberedRecords, TransferFigures, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.first_row import NewZones
@@ -142,7 +144,13 @@ class Commit:
     """Zones that had no zone state, before anything else that is said of them here."""
     record_memories: tuple[RecordMemory, ...] = ()
     zone_sources: tuple[ZoneSource, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
     transfers: tuple[KeptTransfers, ...] = ()
+
+    @classmethod
+    def of_incidents(cls, update: IncidentUpdate) -> "Commit":
+        """What is to be kept of it where nothing else has changed."""
+        return cls(alerts=update.alerts, incidents=update.incidents, messages=update.messages, timeline=update.timeline)
 
     @property
     def empty(self) -> bool:
@@ -160,6 +168,7 @@ class Commit:
             or self.destinations is not None
             or self.record_memories
             or self.zone_sources
+            or self.timeline
             or self.transfers
         )
 
@@ -193,6 +202,15 @@ class AddressHistoryRow:
     outcome: str
     since: datetime
     until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRecord:
+    """An incident, what became of it, and who was told when; oldest first."""
+
+    incident: Incident
+    timeline: Sequence[TimelineEntry] = ()
+    deliveries: Sequence[Delivery] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +275,10 @@ class Store(Outbox, Protocol):
         self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
         """Newest first, open and resolved."""
+        ...
+
+    async def incident_record(self, id: str) -> IncidentRecord | None:
+        """One of them as of one moment; of what became of it, and of who was told, the newest 1000 each."""
         ...
 
     async def propagations(

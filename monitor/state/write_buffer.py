@@ -45,6 +45,7 @@ def merge(older: Commit, newer: Commit) -> Commit:
         transitions=(older.transitions + newer.transitions)[-MAX_HISTORY_ROWS:],
         incidents=tuple(({x.id: x for x in older.incidents} | {x.id: x for x in newer.incidents}).values()),
         messages=older.messages + newer.messages,
+        timeline=(older.timeline + newer.timeline)[-MAX_HISTORY_ROWS:],
         dropped_zones=tuple(dict.fromkeys(older.dropped_zones + newer.dropped_zones)),
         readdressed=older.readdressed,
         record_memories=tuple(

@@ -25,6 +25,7 @@ from monitor.clock import Now
 from monitor.state.ports import (
     AddressHistoryRow,
     Commit,
+    IncidentRecord,
     Recreated,
     StoreBlank,
     StoredState,
@@ -263,6 +264,9 @@ class DurableStore:
         self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
         return await self._read(lambda db: history.incidents(db, limit, before, zone), ())
+
+    async def incident_record(self, id: str) -> IncidentRecord | None:
+        return await self._read(lambda db: history.incident_record(db, id), None)
 
     async def propagations(
         self, since: datetime, *, zone: str | None = None, server: str | None = None, limit: int = 5000

@@ -10,10 +10,19 @@ from sqlite_utils import Database
 
 from alerting.incident import Incident
 from alerting.model import Alert
+from alerting.timeline import TimelineEntry
 from checks.model import Address, RememberedRecords, TransferFigures
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import SERIAL_CHECK, Propagation, ZoneState
-from monitor.state.ports import AddressHistoryRow, KeptTransfers, RecordMemory, StoredState, StoreError, ZoneSource
+from monitor.state.ports import (
+    AddressHistoryRow,
+    IncidentRecord,
+    KeptTransfers,
+    RecordMemory,
+    StoredState,
+    StoreError,
+    ZoneSource,
+)
 from monitor.state.zone_states import ZoneStates
 from monitor.store import intern_table, outbox
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
@@ -32,6 +41,10 @@ _PAST_INCIDENTS = """
         select id, body, resolved_at from incidents where phase <> 'open' order by resolved_at desc limit :limit
     ) order by resolved_at
 """
+_INCIDENT = "select id, body from incidents where id = :incident"
+_TIMELINE = "select id, body from timeline where incident = :incident order by at desc, id desc limit :limit"
+MAX_ENTRIES = 1000
+"""Of a timeline, and of deliveries, that are read."""
 _ADDRESS_HISTORY = """
     select zone, server, address, serial, outcome, since, until from (
         select zone, server, address, serial, state as outcome, since, until, id from address_history
@@ -52,6 +65,9 @@ _PRUNING = (
         select id from sweeps where finished < ? and exists (
             select 1 from sweeps as later where later."check" = sweeps."check" and later.started > sweeps.started
         ) limit ?
+    )""",
+    """delete from timeline where id in (
+        select id from timeline where at < ? and incident not in (select id from incidents where phase = 'open') limit ?
     )""",
     """delete from incidents where id in (
         select id from incidents where phase <> 'open' and resolved_at < ? and not exists (
@@ -156,6 +172,17 @@ def incidents(db: Database, limit: int, before: datetime | None, zone: str | Non
         {"before": "9999" if before is None else stamp(before), "zone": zone, "limit": limit},
     )
     return list(_decoded(Incident, "incidents", "id", rows))
+
+
+def incident_record(db: Database, id_: str) -> IncidentRecord | None:
+    """One of them, open or resolved, with the newest of what became of it and of who was told, oldest first."""
+    with db.atomic():
+        of = {"incident": id_, "limit": MAX_ENTRIES}
+        found = next(_decoded(Incident, "incidents", "id", db.query(_INCIDENT, {"incident": id_})), None)
+        if found is None:
+            return None
+        timeline = list(_decoded(TimelineEntry, "timeline", "id", db.query(_TIMELINE, of)))
+        return IncidentRecord(found, timeline[::-1], outbox.deliveries(db, id_, MAX_ENTRIES))
 
 
 def propagations(

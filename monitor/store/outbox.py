@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import OutboxMessage
-from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
+from alerting.outbox import Delivery, DeliveryResult, DeliveryState, Lease, ReceiverStatus
 from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
 from monitor.store.database import read_meta, value, write_meta
 
@@ -203,6 +203,25 @@ def receivers(db: Database) -> Sequence[ReceiverStatus]:
         )
         for row in db.query(_RECEIVERS)
     ]
+
+
+def deliveries(db: Database, incident: str, limit: int) -> Sequence[Delivery]:
+    """What was and is to be told of that incident, oldest first; the newest ``limit`` if there are more."""
+    columns = "receiver, event, at, state, attempts, error, settled_at"
+    rows = db.query(f"select {columns} from outbox where incident = ? order by seq desc limit ?", [incident, limit])  # noqa: S608
+    return [_delivery(row) for row in rows if row["event"] in tuple(IncidentEvent)][::-1]
+
+
+def _delivery(row: Mapping[str, Any]) -> Delivery:
+    return Delivery(
+        row["receiver"],
+        IncidentEvent(row["event"]),
+        moment(row["at"]),
+        DeliveryState(row["state"]),
+        row["attempts"],
+        row["error"],
+        moment_or_none(row["settled_at"]),
+    )
 
 
 def destinations(db: Database) -> dict[str, str]:

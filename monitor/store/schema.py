@@ -210,3 +210,16 @@ def _zone_transfers(db: Database) -> None:
 def _past_alerts(db: Database) -> None:
     """That an alert came and went is kept for a while after it is over."""
     _index(db, "alerts_over", "alerts (since)", "phase = 'ok'")
+
+
+@STEPS(name="0007_timeline")
+def _timeline(db: Database) -> None:
+    """What became of incidents, and what people did about them; and what finds all that was told of one."""
+    db.table("timeline").create(
+        {"id": int, "incident": str, "at": str, "event": str, "who": str, "note": str, "body": str},
+        pk="id",
+        not_null={"incident", "at", "event", "who", "note", "body"},
+    )
+    _index(db, "timeline_by_incident", "timeline (incident, at)")
+    _index(db, "timeline_by_time", "timeline (at)")
+    _index(db, "outbox_of_incident", "outbox (incident, seq)")

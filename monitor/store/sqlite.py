@@ -19,7 +19,7 @@ from alerting.notification import OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
-from monitor.state.ports import AddressHistoryRow, Commit, StoreBlank, StoredState, StoreError, Sweep
+from monitor.state.ports import AddressHistoryRow, Commit, IncidentRecord, StoreBlank, StoredState, StoreError, Sweep
 from monitor.store import history, intern_table, outbox, session
 from monitor.store.database import connect_reader, transaction
 from monitor.store.errors import as_store_errors
@@ -138,6 +138,9 @@ class SqliteStore:
         self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
         return await self.read(lambda db: history.incidents(db, limit, before, zone))
+
+    async def incident_record(self, id: str) -> IncidentRecord | None:
+        return await self.read(lambda db: history.incident_record(db, id))
 
     async def propagations(
         self, since: datetime, *, zone: str | None = None, server: str | None = None, limit: int = 5000

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from alerting.flapping import FLAPPING_WINDOW
 from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Transition
+from alerting.timeline import TimelineEntry
 from checks.model import TransferFigures
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
@@ -56,6 +57,8 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     if commit.transitions:
         _transitions(db, commit.transitions)
     _incidents(db, commit.incidents)
+    if commit.timeline:
+        _timeline(db, commit.timeline)
     if commit.readdressed:
         outbox.readdress(db, commit.readdressed)
     if commit.messages:
@@ -247,6 +250,21 @@ def _incidents(db: Database, incidents: tuple[Incident, ...]) -> None:
                 "insert or ignore into incident_zones (zone, incident) select value, ? from json_each(?, ?)",
                 [each.id, body, zones],
             )
+
+
+def _timeline(db: Database, timeline: Iterable[TimelineEntry]) -> None:
+    rows = (
+        {
+            "incident": each.incident,
+            "at": stamp(each.at),
+            "event": each.event.value,
+            "who": each.who,
+            "note": each.note,
+            "body": encode(each),
+        }
+        for each in timeline
+    )
+    db.table("timeline").insert_all(rows)
 
 
 def _drop(db: Database, zones: tuple[str, ...], now: datetime) -> None:

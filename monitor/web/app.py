@@ -19,6 +19,7 @@ from monitor.web.diff_page import DiffPage
 from monitor.web.diffs import DiffEndpoint, Diffs
 from monitor.web.events import Events
 from monitor.web.headline import scheduler_stalled
+from monitor.web.incident_records import IncidentEndpoints
 from monitor.web.login_attempts import LoginAttempts
 from monitor.web.metrics_endpoint import MetricsEndpoint
 from monitor.web.pages import Pages
@@ -49,6 +50,7 @@ def build(context: WebContext) -> Starlette:
             Route(
                 "/api/v1/zones/{zone:path}/diff", DiffEndpoint(context, snapshot, diffs).serve, methods=["GET", "POST"]
             ),
+            *IncidentEndpoints(context, snapshot).routes(),
             *Api(context, snapshot).routes(),
             Route("/metrics", MetricsEndpoint(context, snapshot).serve),
             Route("/events", Events(context)),

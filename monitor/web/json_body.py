@@ -1,6 +1,7 @@
 """Reads the bodies of requests that have nameservers asked: JSON objects with the keys that are known."""
 
 import json
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +31,18 @@ def flag(key: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidValue(f"{key} is true or false")
     return value
+
+
+def words(key: str, value: object, most: int) -> str:
+    """A line for people, without what could move a terminal's cursor."""
+    if not isinstance(value, str):
+        raise InvalidValue(f"{key} is text")
+    text = value.strip()
+    if len(text) > most:
+        raise InvalidValue(f"{key} is longer than {most} characters")
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise InvalidValue(f"{key} is one line, without control characters")
+    return text
 
 
 def count(key: str, value: object, most: int) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 from alerting.finding_types import FINDING_TYPES
 from alerting.incident import Incident, IncidentFinding
 from alerting.model import Alert
+from alerting.timeline import TimelineEntry
 from checks.common.transfer_tree import TransferHop
 from checks.model import Address
 from checks.zone_state.model import IdentityState, Propagation
@@ -211,7 +212,13 @@ def public_incident(incident: Incident, redaction: Redaction) -> Incident | None
         past_servers=tuple(server for server in incident.past_servers if server in redaction.visible),
         change=None,
         receivers=(),
+        acknowledged=incident.acknowledged and replace(incident.acknowledged, by="", note=""),
     )
+
+
+def public_timeline(timeline: Iterable[TimelineEntry]) -> list[TimelineEntry]:
+    """Without who did it, and what names zones and servers."""
+    return [replace(each, who="", note="", servers=0, change=None) for each in timeline]
 
 
 def _may_show(line: IncidentFinding, redaction: Redaction) -> bool:

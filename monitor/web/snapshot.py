@@ -19,7 +19,7 @@ from monitor.config.tokens import NamedToken
 from monitor.probe.message.names import BadName, parse_name
 from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
-from monitor.state.ports import AddressHistoryRow, Store
+from monitor.state.ports import AddressHistoryRow, IncidentRecord, Store
 from monitor.state.status import Status, ZoneStatus
 from monitor.web.event_hub import EventHub
 from monitor.web.redaction import (
@@ -29,6 +29,7 @@ from monitor.web.redaction import (
     public_history,
     public_incident,
     public_propagations,
+    public_timeline,
 )
 
 
@@ -93,6 +94,14 @@ def _no_tokens() -> Sequence[NamedToken]:
     return ()
 
 
+class IncidentActions(Protocol):
+    """What people do about incidents: each returns the incident as it is then; None: none of that id is open."""
+
+    async def acknowledge(self, id: str, who: str, note: str) -> Incident | None: ...
+
+    async def unacknowledge(self, id: str, who: str, note: str) -> Incident | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class WebContext:
     """``status`` gives the present Status; ``registry`` has all counters; ``stopping`` ends all open streams.
@@ -109,6 +118,7 @@ class WebContext:
     stopping: asyncio.Event
     waits: ZoneWaits
     diffs: ZoneDiffs
+    incident_actions: IncidentActions
     settings: Settings = Settings()
     named_tokens: Callable[[], Sequence[NamedToken]] = _no_tokens
 
@@ -168,6 +178,14 @@ class SnapshotCache:
     def propagations(self, view: View, rows: Sequence[Propagation]) -> Sequence[Propagation]:
         redaction = self.redaction(view)
         return rows if redaction is None else public_propagations(rows, redaction)
+
+    def incident_record(self, view: View, kept: IncidentRecord) -> IncidentRecord | None:
+        """None where the incident must not be seen."""
+        redaction = self.redaction(view)
+        if redaction is None:
+            return kept
+        shown = public_incident(kept.incident, redaction)
+        return None if shown is None else IncidentRecord(shown, public_timeline(kept.timeline))
 
     def incidents(self, view: View, kept: Sequence[Incident]) -> list[Incident]:
         redaction = self.redaction(view)

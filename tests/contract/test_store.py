@@ -6,9 +6,10 @@ from typing import cast
 
 import pytest
 
-from alerting.incident import IncidentEvent
+from alerting.incident import IncidentChange, IncidentEvent
 from alerting.model import Alert, Flaps, Phase
-from alerting.outbox import DeliveryResult
+from alerting.outbox import Delivery, DeliveryResult, DeliveryState
+from alerting.timeline import TimelineEvent, entry
 from checks.model import (
     Address,
     IxfrAnswer,
@@ -18,6 +19,7 @@ from checks.model import (
     Transport,
     ZoneTransfer,
 )
+from checks.model.finding_type import Severity
 from checks.model.ixfr import DifferenceSize
 from checks.model.remembered import LastLook, Varying
 from checks.zone_state.codec import ZoneStateCodec
@@ -454,6 +456,44 @@ async def test_how_it_stands_with_each_receiver(store):
     await store.settle(DeliveryResult("b1", at(12)))
     b = (await store.receivers())[1]
     assert (b.pending, b.delivered, b.given_up, b.permanent, b.oldest) == (0, 1, 0, False, None)
+
+
+async def test_an_incident_with_what_became_of_it_and_who_was_told(store):
+    """As they were written, and nothing of another; what receivers hear is there while it waits, and afterwards."""
+    assert await store.incident_record("i1") is None
+    ours, other = replace(incident(), id="i1"), replace(incident(), id="i2")
+    change = IncidentChange(severity=Severity.WARNING, zones=1, more_zones=2, named_zones=("b.example.",))
+    opened = entry(ours, TimelineEvent.OPENED, at(0))
+    grew = entry(ours, TimelineEvent.GREW, at(60), change=change)
+    acknowledged = entry(ours, TimelineEvent.ACKNOWLEDGED, at(60), who="anna", note="“I look at it”")
+    told = [
+        replace(message(name), id=name, receiver=name, incident=ours, at=at(number))
+        for number, name in enumerate(("mail", "hook", "pager"))
+    ]
+    strange = replace(told[0], id="other", incident=other)
+    await store.commit(Commit(incidents=(ours, other), timeline=(opened,), messages=(*told, strange)))
+    await store.commit(Commit(timeline=(grew, acknowledged, entry(other, TimelineEvent.OPENED, at(0)))))
+    await store.lease(at(5), duration=60, limit=9)
+    await store.settle(DeliveryResult("hook", at(6)))
+    await store.settle(DeliveryResult("pager", at(7), "410 Gone", permanent=True))
+    found = await store.incident_record("i1")
+    assert found.incident == ours
+    assert list(found.timeline) == [opened, grew, acknowledged]
+    waiting, delivered, given_up = DeliveryState
+    assert list(found.deliveries) == [
+        Delivery("mail", IncidentEvent.OPENED, at(0), waiting, 1),
+        Delivery("hook", IncidentEvent.OPENED, at(1), delivered, 1, "", at(6)),
+        Delivery("pager", IncidentEvent.OPENED, at(2), given_up, 1, "410 Gone", at(7)),
+    ]
+
+
+async def test_the_timeline_of_what_is_open_outlives_retention(store):
+    ours, over = replace(incident(), id="i1"), replace(incident(), id="i2", phase="resolved", resolved_at=at(5))
+    both = tuple(entry(each, TimelineEvent.OPENED, at(0)) for each in (ours, over))
+    await store.commit(Commit(incidents=(ours, over), timeline=both))
+    assert await store.prune(at(1)) == 1
+    assert len((await store.incident_record("i1")).timeline) == 1
+    assert (await store.incident_record("i2")).timeline == []
 
 
 async def test_settling_twice_counts_once(store):

@@ -10,10 +10,11 @@ from prometheus_client import CollectorRegistry
 
 from alerting.dispatcher import Dispatcher
 from alerting.finding_types import FINDING_TYPES
-from alerting.incident import Cause, Incident, IncidentFinding
+from alerting.incident import Acknowledgement, Cause, Incident, IncidentFinding
 from alerting.model import Alert, AlertKey, Phase, Secret
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
+from alerting.timeline import TimelineEvent, entry
 from checks.common.transfer_tree import TransferHop
 from checks.model import (
     Address,
@@ -418,6 +419,7 @@ class Stage:
             stopping=self.stopping,
             waits=self.waits,
             diffs=self.diffs,
+            incident_actions=StagedActions(self),
             settings=self.settings,
             named_tokens=lambda: self.tokens,
         )
@@ -425,6 +427,29 @@ class Stage:
     def show(self, status: Status) -> None:
         self.status = status
         self.event_hub.notify()
+
+
+class StagedActions:
+    """What is done on a stage: its status is swapped, and its store keeps it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    async def acknowledge(self, id: str, who: str, note: str) -> Incident | None:
+        return await self._become(id, TimelineEvent.ACKNOWLEDGED, Acknowledgement(self._stage.now, who, note), who)
+
+    async def unacknowledge(self, id: str, who: str, note: str) -> Incident | None:
+        return await self._become(id, TimelineEvent.UNACKNOWLEDGED, None, who)
+
+    async def _become(self, id: str, event: TimelineEvent, known: Acknowledgement | None, who: str) -> Incident | None:
+        stage, incident = self._stage, self._stage.status.incidents.get(id)
+        if incident is None or incident.phase != "open":
+            return None
+        done = replace(incident, acknowledged=known)
+        said = entry(done, event, stage.now, who=who, note=known.note if known else "")
+        await stage.store.commit(Commit(incidents=(done,), timeline=(said,)))
+        stage.show(replace(stage.status, incidents={**stage.status.incidents, id: done}))
+        return done
 
 
 TOKEN = "correct-horse-battery"

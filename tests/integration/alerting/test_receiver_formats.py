@@ -162,12 +162,18 @@ async def test_an_event_for_pagerduty(server: HookServer) -> None:
     }
 
 
-@pytest.mark.parametrize("event", IncidentEvent)
+@pytest.mark.parametrize("event", [one for one in IncidentEvent if one is not IncidentEvent.UNACKNOWLEDGED])
 async def test_all_news_of_an_incident_is_of_one_alert_at_pagerduty(server: HookServer, event: IncidentEvent) -> None:
     told = await sent(server, pager(server), note(event, url=None))
     assert told["dedup_key"] == OPENED_MESSAGE.incident.id
-    assert told["event_action"] == ("resolve" if event is IncidentEvent.RESOLVED else "trigger")
+    actions = {IncidentEvent.RESOLVED: "resolve", IncidentEvent.ACKNOWLEDGED: "acknowledge"}
+    assert told["event_action"] == actions.get(event, "trigger")
     assert "client_url" not in told
+
+
+async def test_that_nobody_looks_at_it_any_more_cannot_be_told_to_pagerduty(server: HookServer) -> None:
+    await pager(server).send(note(IncidentEvent.UNACKNOWLEDGED))
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("severity", Severity)

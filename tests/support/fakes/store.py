@@ -9,13 +9,15 @@ from alerting.flapping import FLAPPING_WINDOW
 from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Phase
 from alerting.notification import OutboxMessage
-from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
+from alerting.outbox import Delivery, DeliveryResult, DeliveryState, Lease, ReceiverStatus
+from alerting.timeline import TimelineEntry
 from checks.model import TransferFigures
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from monitor.clock import Now
 from monitor.state.ports import (
     AddressHistoryRow,
     Commit,
+    IncidentRecord,
     KeptTransfers,
     RecordMemory,
     Recreated,
@@ -35,6 +37,15 @@ class _Row:
     lease: datetime | None = None
     attempts: int = 0
     settled: datetime | None = None
+    error: str = ""
+    delivered: bool = False
+
+    @property
+    def delivery(self) -> Delivery:
+        done = DeliveryState.DELIVERED if self.delivered else DeliveryState.GIVEN_UP
+        state = DeliveryState.WAITING if self.settled is None else done
+        message = self.message
+        return Delivery(message.receiver, message.event, message.at, state, self.attempts, self.error, self.settled)
 
     def leased(self, now: datetime) -> bool:
         return self.settled is None and self.lease is not None and self.lease > now
@@ -53,6 +64,7 @@ class MemoryStore:
         self._transitions: list[datetime] = []
         self._incidents: dict[str, Incident] = {}
         self._outbox: dict[str, _Row] = {}
+        self._timeline: list[TimelineEntry] = []
         self._counts: dict[str, ReceiverStatus] = {}
         self._destinations: dict[str, str] = {}
         self._record_memories: dict[tuple[str, str], RecordMemory] = {}
@@ -118,6 +130,7 @@ class MemoryStore:
         }
         self._transitions += [each.at for each in commit.transitions]
         self._incidents |= {each.id: each for each in commit.incidents}
+        self._timeline += commit.timeline
         for id_, row in self._outbox.items():
             if row.settled is None and row.message.receiver in commit.readdressed:
                 to = commit.readdressed[row.message.receiver]
@@ -155,8 +168,9 @@ class MemoryStore:
             return
         done = settled.again is None
         self._outbox[settled.id] = replace(
-            row, lease=None, due=settled.again or row.due, settled=settled.at if done else None
-        )
+            row, lease=None, due=settled.again or row.due, settled=settled.at if done else None, error=settled.error,
+            delivered=not settled.error or settled.in_part,
+        )  # fmt: skip
         self._count(row.message.receiver, settled)
 
     async def expedite(self, receivers: Collection[str], now: datetime) -> None:
@@ -200,6 +214,14 @@ class MemoryStore:
         ]
         return sorted(found, key=lambda each: (each.opened_at, each.id), reverse=True)[:limit]
 
+    async def incident_record(self, id: str) -> IncidentRecord | None:
+        self._check_open()
+        if id not in self._incidents:
+            return None
+        timeline = sorted((each for each in self._timeline if each.incident == id), key=lambda each: each.at)
+        deliveries = [row.delivery for row in self._outbox.values() if row.message.incident.id == id]
+        return IncidentRecord(self._incidents[id], timeline, deliveries)
+
     async def propagations(
         self, since: datetime, *, zone: str | None = None, server: str | None = None, limit: int = 5000
     ) -> Sequence[Propagation]:
@@ -215,6 +237,8 @@ class MemoryStore:
         self._transitions, left = _keep(self._transitions, lambda at: at >= before, left)
         rows, left = _keep(list(self._outbox.items()), lambda i: i[1].settled is None or i[1].settled >= before, left)
         self._outbox = dict(rows)
+        open_ = {id_ for id_, each in self._incidents.items() if each.phase == "open"}
+        self._timeline, left = _keep(self._timeline, lambda each: each.at >= before or each.incident in open_, left)
         last = {each.check: each.started for each in sorted(self._sweeps, key=lambda each: each.started)}
         self._sweeps, left = _keep(
             self._sweeps, lambda each: each.finished >= before or each.started == last[each.check], left

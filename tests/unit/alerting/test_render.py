@@ -373,6 +373,7 @@ def test_the_incident_as_the_api_shows_it() -> None:
         "severity": "warning",
         "worst_severity": "warning",
         "phase": "resolved",
+        "acknowledged": None,
         "zones": ["example.org."],
         "zone_count": 1,
         "zones_back": 1,

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from alerting.model import Policy
 from monitor.config.zone_sources import SourceTrouble
-from monitor.state.evaluator import MAX_RESOLVED_INCIDENTS, PROPAGATION_BOUNDS, recent
+from monitor.state.evaluator import PROPAGATION_BOUNDS
 from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import Commit, Sweep, ZoneSource
+from monitor.state.recent_incidents import MAX_RESOLVED_INCIDENTS, recent
 from monitor.state.write_buffer import merge
 from tests.support.evaluator import BOTH, EvaluatorBench
 from tests.support.monitor_state import looks, minute, plan

@@ -1,0 +1,63 @@
+"""Acknowledgements: somebody knows of an incident, so nobody is reminded of it.
+
+One holds until the incident is over, over a short recovery too, or until it is worse than was known by then: a higher
+severity, or one more zone that no server answers for. What else comes in addition is told as before: more zones and
+servers are news to who knows of the others.
+"""
+
+from collections.abc import Collection, Set
+from dataclasses import replace
+from datetime import datetime
+
+from alerting.audience_news import as_told_to
+from alerting.incident import Acknowledgement, Incident, IncidentEvent, NotifiedState
+from alerting.incident_news import as_told, message_id
+from alerting.notification import OutboxMessage
+
+Told = tuple[Incident, tuple[OutboxMessage, ...]]
+
+
+def acknowledge(incident: Incident, by: str, note: str, hearing: Collection[str], now: datetime) -> Told:
+    """The incident as acknowledged, in place of an earlier acknowledgement, and what those of its receivers are told
+    that are ``hearing``: they have a notion of it.
+    """
+    views: list[Incident | NotifiedState] = [incident, *_notified(incident)]
+    unserved = {zone for each in views for zone in each.unserved}
+    known = Acknowledgement(now, by, note, max(each.severity for each in views), tuple(sorted(unserved)))
+    return _told(replace(incident, acknowledged=known), IncidentEvent.ACKNOWLEDGED, hearing, now)
+
+
+def unacknowledge(incident: Incident, hearing: Collection[str], now: datetime) -> Told:
+    """The incident as nobody's. Whether a reminder is due by now is found at the next look."""
+    return _told(replace(incident, acknowledged=None, due_at=now), IncidentEvent.UNACKNOWLEDGED, hearing, now)
+
+
+def while_it_holds(incident: Incident, unserved: Set[str]) -> Incident:
+    """Without the acknowledgement, if it is worse by now than was known then, or than everybody was told since.
+
+    ``unserved``: zones of which it is certain that no server answers for them.
+    """
+    acknowledged = incident.acknowledged
+    if acknowledged is None:
+        return incident
+    known = [each if each.at > acknowledged.at else acknowledged for each in _notified(incident)] or [acknowledged]
+    worse = incident.severity > max(each.severity for each in known)
+    worse = worse or bool(unserved - {zone for each in known for zone in each.unserved})
+    return replace(incident, acknowledged=None) if worse else incident
+
+
+def _notified(incident: Incident) -> list[NotifiedState]:
+    """What its receivers know, those of all of it and those of a part."""
+    return [each for each in (incident.notified, *(part.notified for part in incident.parts)) if each is not None]
+
+
+def _told(incident: Incident, event: IncidentEvent, hearing: Collection[str], now: datetime) -> Told:
+    done = replace(incident, announcements=incident.announcements + 1)
+    return done, tuple(_message(done, event, name, now) for name in done.told if name in hearing)
+
+
+def _message(incident: Incident, event: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:
+    """As the receiver is told of it."""
+    own = as_told_to(incident, receiver) or incident
+    shown = as_told(replace(own, change=None, receivers=incident.told))
+    return OutboxMessage(message_id(incident, receiver), receiver, event, shown, now)

@@ -40,12 +40,32 @@ CATALOG_BROKEN = FindingType(
     "catalog-broken", Severity.WARNING, "A catalog zone must not be processed, and its members stay as they were",
     scope=Scope.MONITOR, operators_only=True,
 )  # fmt: skip
+CADENCE_NOT_KEPT = FindingType(
+    "cadence-not-kept", Severity.WARNING, "The monitor asks less often than it is to", scope=Scope.MONITOR,
+    operators_only=True,
+)  # fmt: skip
+ZONES_VANISHED = FindingType(
+    "zones-vanished", Severity.WARNING, "A reload has let go of most zones", scope=Scope.MONITOR, operators_only=True
+)
+DISK_LOW = FindingType(
+    "disk-low", Severity.WARNING, "The disk of the monitor's database is nearly full",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
+CLOCK_OFF = FindingType(
+    "clock-off", Severity.WARNING, "The clock of the monitor's machine is wrong",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
+CLOCK_JUMPED = FindingType(
+    "clock-jumped", Severity.WARNING, "The clock of the monitor's machine was set, or the machine slept",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
 NOTIFY_MISSING = FindingType(
     "notify-missing", Severity.WARNING, "A primary has a new version, and no NOTIFY of it was taken here"
 )
 FINDINGS = (
     NOTIFY_MISSING, UNCHECKED, OFFLINE, DATABASE_FAILING, RECEIVER_FAILING, CONFIGURATION_REFUSED, DATABASE_RECREATED,
-    ZONE_SOURCE_FAILING, ZONE_SOURCE_SHRUNK, CATALOG_BROKEN,
+    ZONE_SOURCE_FAILING, ZONE_SOURCE_SHRUNK, CATALOG_BROKEN, CADENCE_NOT_KEPT, ZONES_VANISHED, DISK_LOW, CLOCK_OFF,
+    CLOCK_JUMPED,
 )  # fmt: skip
 
 FINDING_TYPES: Mapping[str, FindingType] = MappingProxyType(

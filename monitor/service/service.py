@@ -38,6 +38,7 @@ from monitor.service.receiver_status import show_receivers
 from monitor.service.recheck_due import recheck_due
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
+from monitor.service.self_monitoring import SelfMonitoring
 from monitor.service.service_progress import ServiceProgress
 from monitor.service.sourced_zones import SourcedZones
 from monitor.service.sweep_record import SweepRecord
@@ -113,8 +114,8 @@ class Service:
         self._run("evaluate", self._queue.evaluate(self._evaluator.process))
         self._run("deliver", self._dispatcher.run())
         self._run("recheck", recheck_due(self._evaluator.rechecks, self._poller.recheck, self._stopping))
-        self._run("witnesses", self._witnesses.run(self._stopping))
-        self._run("heartbeat", self._heartbeat.run(self._stopping))
+        for part in (self._witnesses, self._heartbeat, self._self_monitoring):
+            self._run(type(part).__name__, part.run(self._stopping))
         self._run("estimate", self._estimate())
         self._run("zones", self._sourced_zones.follow(self._take_zones, self._evaluator.keep_zone_source))
         self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
@@ -165,6 +166,8 @@ class Service:
         )  # fmt: skip
         self._evaluator.failing = self._dispatcher.failing
         self._evaluator.source_troubles = lambda: self._sourced_zones.troubles
+        self._self_monitoring = SelfMonitoring(config.service.database, lambda: self.status.sweeps, now, monotonic)
+        self._evaluator.own_troubles = self._self_monitoring.troubles
         self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
         await self._receiver_moves.use(config)
         await self._sourced_zones.keep(self._evaluator.keep_zone_source)
@@ -233,8 +236,10 @@ class Service:
             await self._receiver_moves.use(config)
             await self._sourced_zones.keep(self._evaluator.keep_zone_source)
             log_warnings(config, self.config)
+            zones = self._evaluator.plan.zones
             await self._take(config, found)
             plan = self._evaluator.plan
+            await self._self_monitoring.reloaded(zones, plan.zones)
             self._schedule.plan(cadences(config, plan))
             self._evaluator.show(config_ok=True, config_error="", config_loaded=now())
             log.info("configuration loaded", zones=len(plan.zones))
@@ -283,9 +288,11 @@ class Service:
         return render(message, self.config.service.url, now())
 
     async def _tick(self, name: str) -> None:
-        chore = {"remind": self._remind, "receivers": self._receivers, "prune": self._prune, "resolve": self._resolve}
+        chore = {"remind": self._remind, "receivers": self._receivers, "resolve": self._resolve}
         if name == "stand":
             await self._posts.post_due()
+        elif name == "prune":
+            await prune(self._store, self.config.service.retention, now)
         elif name in chore:
             await chore[name]()
         elif (group := self._evaluator.plan.sweep_group(name)) is not None:
@@ -328,9 +335,6 @@ class Service:
 
     async def _receivers(self) -> None:
         await show_receivers(self._dispatcher, self._evaluator, self._write_buffer)
-
-    async def _prune(self) -> None:
-        await prune(self._store, self.config.service.retention, now)
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

@@ -22,6 +22,7 @@ from monitor.state.monitor_result import MONITOR
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan, SweepGroup
 from monitor.state.notifies import Notify
+from monitor.state.own_troubles import OwnTrouble
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.pipeline import (
     drop_unmonitored,
@@ -83,6 +84,7 @@ class Evaluator:
         """Receivers that are in trouble, and what it is."""
         self.source_troubles: Callable[[], Sequence[SourceTrouble]] = lambda: ()
         """Sources of zones that cannot be believed."""
+        self.own_troubles: Callable[[], Sequence[OwnTrouble]] = lambda: ()
         self.rechecks = Rechecks()
         polls = Counter(
             "soawatch_zone_polls",
@@ -233,6 +235,7 @@ class Evaluator:
         memory.store_error, memory.recreated = self._record.error, self._record.recreated
         memory.config_error = next(iter(self.status.config_error.splitlines()), "")
         memory.failing, memory.source_troubles = self.failing(at), self.source_troubles()
+        memory.own_troubles = self.own_troubles()
 
     async def record_sweep(self, row: Sweep) -> None:
         """Keep that a sweep ran."""

@@ -13,6 +13,7 @@ from checks.common.text import format_time
 from checks.model import CheckResult, Finding, Health
 from checks.zone_state.connectivity import offline_explanation
 from monitor.state.monitor_state import MonitorState
+from monitor.state.own_troubles import clock_off
 
 MONITOR = ""
 """The zone of the monitor's own alerts."""
@@ -23,7 +24,8 @@ RECREATED_ALERT_DURATION = timedelta(hours=1)
 
 def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
     """What is wrong with the monitor itself: it is offline over an address family, cannot write its database, was given
-    a configuration that it cannot take, has receivers that take nothing, or sources of zones that cannot be believed.
+    a configuration that it cannot take, has receivers that take nothing, sources of zones that cannot be believed, or a
+    disk, a clock or cadences that are not as they should be.
     """
     findings = [
         Finding(OFFLINE.code, offline_explanation(state.connectivity, family), subject=family)
@@ -40,6 +42,8 @@ def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
         )
     findings += [Finding(RECEIVER_FAILING.code, text, subject=name) for name, text in state.failing.items()]
     findings += [Finding(one.code, f"{one.source}: {one.text}", subject=one.source) for one in state.source_troubles]
+    own = (*state.own_troubles, *clock_off(state.clock_skews, now))
+    findings += [Finding(one.code, one.text, subject=one.subject) for one in own]
     anew = state.recreated
     if anew is not None and now - anew.at < RECREATED_ALERT_DURATION:
         text = f"the files of the database were lost at {format_time(anew.at)} and are made anew {anew.how}"

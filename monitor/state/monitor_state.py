@@ -22,6 +22,7 @@ from monitor.state.identity_looks import IdentityLooks
 from monitor.state.latest_transfers import LatestTransfers
 from monitor.state.notifies import Notifies
 from monitor.state.octets import octet_of
+from monitor.state.own_troubles import ClockSkew, OwnTrouble
 from monitor.state.past_alerts import PastAlerts
 from monitor.state.ports import Recreated, StoredState
 from monitor.state.record_memories import RecordMemories
@@ -66,6 +67,10 @@ class MonitorState:
     """Receivers that are in trouble, and what it is."""
     source_troubles: Sequence[SourceTrouble] = ()
     """Sources of zones that cannot be believed."""
+    own_troubles: Sequence[OwnTrouble] = ()
+    """What else is wrong with the monitor itself."""
+    clock_skews: dict[str, ClockSkew] = field(default_factory=dict)
+    """Server → how far its clock and ours are apart, where it has said so."""
     zone_sources: dict[str, str] = field(default_factory=dict)
     """Source of zones → what is kept of it, as whoever reads it writes that."""
     notifies: Notifies = field(default_factory=Notifies)

@@ -40,6 +40,7 @@ from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.offline import follow_offline, hear_witnesses, weigh_silence, withdraw_pending
 from monitor.state.over_udp import note_over_udp, over_udp
+from monitor.state.own_troubles import note_skews
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones, WitnessPoll
 from monitor.state.rechecks import follow_change, forget_untied, remember_result
@@ -136,6 +137,7 @@ def process_poll(
     if is_reachable_again(state, poll):
         disable_silent(state, pending.path_changes)
     state.connectivity = record_poll(state.connectivity, poll)
+    note_skews(state.clock_skews, poll)
     result, zone_state = check_result(state, pending, check, zone, mask_offline(state.connectivity, poll), plan)
     result = Inheritance(state, pending, plan).complete(check, zone, poll, result)
     state.store_result(result)

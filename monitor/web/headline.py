@@ -1,8 +1,11 @@
 """The headline of the overview, and what every page says of the monitor itself."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alerting.finding_types import CLOCK_JUMPED, CLOCK_OFF, DISK_LOW, ZONES_VANISHED
+from alerting.incident import OPEN
 from checks.model import Health
 from monitor.state.level import PROPAGATING_STATE, Level
 from monitor.state.status import Status, Zones
@@ -75,6 +78,7 @@ def notices(status: Status, now: datetime) -> list[Notice]:
                 Level.WARNING, _sentence("The configuration file was refused; the old one goes on", status.config_error)
             )
         )
+    found += [Notice(Level.WARNING, text, path=path) for text, path in _own_troubles(status)]
     if lagging := lagging_text(status.sweeps.values(), now):
         found.append(Notice(Level.WARNING, lagging, path="/checks"))
     for receiver in status.receivers.values():
@@ -86,6 +90,21 @@ def notices(status: Status, now: datetime) -> list[Notice]:
             text = f"Receiver {receiver.name} does not reach all of its addresses"
             found.append(Notice(Level.WARNING, _sentence(text, receiver.last_error)))
     return found
+
+
+SHOWN = (CLOCK_OFF, CLOCK_JUMPED, DISK_LOW, ZONES_VANISHED)
+"""What the monitor has told of itself, and no other line says."""
+
+
+def _own_troubles(status: Status) -> Iterator[tuple[str, str]]:
+    """What of them stands, and the page that says more."""
+    titles = {found.code: found.title for found in SHOWN}
+    for incident in status.incidents.values():
+        if incident.phase == OPEN and incident.cause.kind == "vantage":
+            for line in incident.lines:
+                if line.code in titles and line.ended_at is None:
+                    reason = "" if line.text == titles[line.code] else line.text
+                    yield _sentence(titles[line.code], reason), f"/incidents/{incident.id}"
 
 
 def _family(name: str) -> str:

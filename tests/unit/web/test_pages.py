@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.incident import OPEN
+from alerting.incident import OPEN, Cause, IncidentFinding
 from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
+from checks.model.finding_type import Severity
 from monitor.state.ports import Commit
-from monitor.web.headline import headline
+from monitor.web.headline import headline, notices
 from tests.support.web_client import client
 from tests.support.web_status import (
     NOW,
@@ -22,6 +23,7 @@ from tests.support.web_status import (
     bad,
     change,
     finding,
+    incident,
     stage,
     status,
     troubled,
@@ -102,6 +104,21 @@ HEADLINES = [
 @pytest.mark.parametrize(("story", "seen", "text"), HEADLINES, ids=[row[0] for row in HEADLINES])
 def test_headline(story: str, seen: object, text: str) -> None:
     assert headline(seen, NOW).text == text
+
+
+def test_what_is_wrong_with_the_machine_stands_on_every_page_while_it_is() -> None:
+    low = IncidentFinding("disk-low", Severity.WARNING, "", None, None, "90 MB are free", ago(minutes=5))
+    lines = (
+        low, replace(low, code="clock-jumped", ended_at=NOW),
+        replace(low, code="clock-off", text="The clock of the monitor's machine is wrong"),
+        replace(low, code="cadence-not-kept"),
+    )  # fmt: skip
+    open_ = incident("self", Cause("vantage", "fra1"), Severity.WARNING, lines)
+    found = notices(replace(only("a."), incidents={"self": open_, "over": replace(open_, phase="resolved")}), NOW)
+    assert [(one.text, one.path) for one in found] == [
+        ("The disk of the monitor's database is nearly full: 90 MB are free", "/incidents/self"),
+        ("The clock of the monitor's machine is wrong.", "/incidents/self"),
+    ]
 
 
 def test_the_public_is_told_of_trouble_but_not_asked_to_help() -> None:

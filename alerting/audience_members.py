@@ -37,7 +37,7 @@ class AudienceMembers:
         for key in self._moved:
             self._place(key, self._whole.numbered(key), now)
         self._moved.clear()
-        if changed or self._whole.certain or self.members.certain:
+        if changed or self._whole.all.certain or self.members.all.certain:
             self._set_unserved()
 
     def next_at(self) -> datetime | None:
@@ -47,17 +47,17 @@ class AudienceMembers:
         return self._due[0][0] if self._due else None
 
     def _place(self, key: AlertKey, numbered: Numbered | None, now: datetime) -> None:
-        phase, until = (None, None) if numbered is None else self._phase(numbered[1], now)
+        phase, until = (None, None) if numbered is None else self._phase(numbered.alert, now)
         self._until.pop(key, None)
         if phase is None or numbered is None:
             if key in self._inside:
                 self._inside.remove(key)
                 self.members.remove(key)
             return
-        number, alert = numbered
+        alert = numbered.alert
         seen = alert if alert.phase is phase else replace(alert, phase=phase)
         self._inside.add(key)
-        self.members.put(seen, number)
+        self.members.put(seen, numbered.number, numbered.silences)
         if until is not None:
             self._until[key] = until
             heappush(self._due, (until, next(self._counter), key))
@@ -84,9 +84,11 @@ class AudienceMembers:
 
     def _set_unserved(self) -> None:
         """Zones without a server, as far as what fires for the audience makes them so."""
-        lost = {zone for zone in self._whole.lost if zone in self.members.names.zones}
-        firing = self.members.firing().zones
-        for zone in [zone for zone in self.members.lost if zone not in lost]:
+        whole, own, heard = self._whole.all, self.members.all, self._whole.heard.lost
+        lost = {zone for zone in whole.lost.names if zone in own.names.zones}
+        firing = own.firing().zones
+        for zone in [zone for zone in own.lost.names if zone not in lost]:
             self.members.served(zone)
         for zone in lost:
-            self.members.lose(zone, certain=zone in self._whole.certain and zone in firing)
+            certain = zone in whole.certain and zone in firing
+            self.members.lose(zone, certain=certain, silenced=zone not in heard)

@@ -6,10 +6,13 @@ from datetime import datetime
 
 from alerting.audience import Audience
 from alerting.audience_members import AudienceMembers
+from alerting.firing import Firing
 from alerting.incident import OPEN, RESOLVED, Incident, IncidentEvent, IncidentPart, NotifiedState
+from alerting.incident_index import IncidentIndex
 from alerting.incident_members import IncidentMembers
-from alerting.incident_news import Firing, Rules, announce, announce_end, release
+from alerting.incident_news import Rules, announce, announce_end, release
 from alerting.incident_now import Ended, as_of_now
+from alerting.incident_told import as_heard, told_as
 from alerting.model import Alert, AlertKey, Phase
 from alerting.notification import OutboxMessage
 from alerting.routing import covers
@@ -58,7 +61,7 @@ def tell_audiences(
         own.refresh(now)
         due.append(own.next_at())
         part = known.pop(audience.key, None)
-        if part is None and Phase.FIRING not in own.members.phases:
+        if part is None and Phase.FIRING not in own.members.heard.phases:
             continue
         view = as_part(incident, part) if part is not None else _begun(incident, own.members, now)
         seen = _within(view, audience, rules) if fresh else view
@@ -85,6 +88,27 @@ def as_part(incident: Incident, part: IncidentPart) -> Incident:
     return replace(incident, parts=(), due_at=None, change=None, over_at=None, **own)
 
 
+def heard_incidents(
+    incidents: Mapping[str, Incident], index: IncidentIndex | None, alerts: dict[AlertKey, Alert]
+) -> Mapping[str, Incident]:
+    """The open incidents, by id, without what is silenced; what nothing is heard of is as it was told."""
+    if index is None or not any(incident.silenced for incident in incidents.values()):
+        return incidents
+    return {name: _heard(incident, index, alerts) for name, incident in incidents.items()}
+
+
+def _heard(incident: Incident, index: IncidentIndex, alerts: dict[AlertKey, Alert]) -> Incident:
+    if not incident.silenced:
+        return incident
+    own, parts = index.parts.get(incident.id, {}), []
+    for part in incident.parts:
+        view = as_part(incident, part)
+        seen = as_heard(view, own[part.audience].members, alerts) if part.audience in own else view
+        parts.append(_part(part.audience, seen) if seen.findings else part)
+    heard = as_heard(incident, index.members[incident.id], alerts)
+    return replace(heard if heard.findings else incident, parts=tuple(parts))
+
+
 def as_told_to(incident: Incident, receiver: str) -> Incident | None:
     """The open incident as the receiver is told of it; None if it has not heard of it."""
     if receiver in incident.receivers:
@@ -98,7 +122,7 @@ def _part(audience: str, incident: Incident) -> IncidentPart:
 
 def _begun(incident: Incident, members: IncidentMembers, now: datetime) -> Incident:
     """The part of an audience for which something has just come out of its grace."""
-    nothing = IncidentPart("", Severity.INFO, (), (), opened_at=now, began_at=members.began())
+    nothing = IncidentPart("", Severity.INFO, (), (), opened_at=now, began_at=members.all.began())
     return as_part(incident, nothing)
 
 
@@ -107,7 +131,8 @@ def _go_on(
 ) -> tuple[Incident, list[OutboxMessage]]:
     seen = as_of_now(replace(view, phase=OPEN), members, ended, alerts, now)
     if members.count:
-        return announce(seen, Firing.of(members, rules.cadences), rules, now)
+        told = told_as(seen, as_heard(seen, members, alerts))
+        return announce(seen, told, Firing.of(members.heard, rules.cadences), rules, now)
     if not seen.lines and not seen.past_zones:
         return release(seen, (), now)
     times = [line.ended_at for line in seen.lines if line.ended_at is not None]

@@ -129,6 +129,7 @@ class IncidentPart:
     eased_at: datetime | None = None
     updates: int = 0
     receivers: tuple[str, ...] = ()
+    hushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,14 @@ class Incident:
     over_at: datetime | None = None
     """When it was last over, of one that has opened again."""
     acknowledged: Acknowledgement | None = None
+    silenced: int = 0
+    """How many of the ``findings`` nobody is told of …"""
+    silenced_zones: tuple[str, ...] = ()
+    """… the zones of which that is all that is bad here …"""
+    silences: tuple[str, ...] = ()
+    """… and the silences that make it so."""
+    hushed: bool = False
+    """Something of what was told has been silenced since."""
     goes_on: bool = False
     """As told to one receiver: what concerned it is over, and the rest is not."""
     unrouted: bool = False

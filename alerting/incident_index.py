@@ -10,6 +10,7 @@ from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_members import IncidentMembers, is_undecided
 from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import OUT_OF_SERVICE, Causes, DependencyGraph
+from alerting.silences import NO_SILENCES, ActiveSilences
 from alerting.unserved import Unserved, unserved
 from checks.model.finding_type import Severity
 
@@ -26,8 +27,13 @@ class IncidentIndex:
     Alerts are numbered in the order in which they are known, which decides where nothing else does.
     """
 
-    def __init__(self, dependency_graph: DependencyGraph, incidents: Mapping[str, Incident]) -> None:
-        self.dependency_graph = dependency_graph
+    def __init__(
+        self,
+        dependency_graph: DependencyGraph,
+        incidents: Mapping[str, Incident],
+        silences: ActiveSilences = NO_SILENCES,
+    ) -> None:
+        self.dependency_graph, self.silences = dependency_graph, silences
         self.causes = Causes(dependency_graph)
         self.incidents = incidents
         """The open incidents that it is about."""
@@ -58,10 +64,14 @@ class IncidentIndex:
 
     @classmethod
     def of(
-        cls, dependency_graph: DependencyGraph, incidents: Mapping[str, Incident], active_alerts: Alerts
+        cls,
+        dependency_graph: DependencyGraph,
+        incidents: Mapping[str, Incident],
+        active_alerts: Alerts,
+        silences: ActiveSilences = NO_SILENCES,
     ) -> "IncidentIndex":
         """Made of all alerts that are not OK."""
-        index = cls(dependency_graph, incidents)
+        index = cls(dependency_graph, incidents, silences)
         index.note(active_alerts, active_alerts)
         return index
 
@@ -229,7 +239,7 @@ class IncidentIndex:
             at = self._at(home)
             if at not in self.members:
                 self.members[at] = IncidentMembers()
-            self.members[at].put(alert, self._numbers[key])
+            self.members[at].put(alert, self._numbers[key], self.silences.of(alert))
             self._touch(at)
         self._doubt(key.zone)
 
@@ -263,7 +273,7 @@ class IncidentIndex:
 
     def _set_unserved(self, zone: str) -> None:
         """Whether any server answers for the zone, and in which incident it is told of if none does."""
-        lost = unserved(zone, self._by_zone.get(zone, {}).values(), self.dependency_graph)
+        lost = unserved(zone, self._by_zone.get(zone, {}).values(), self.dependency_graph, self.silences)
         home = self._home.get(lost.latest.key) if lost is not None else None
         if self._lost_in.get(zone, home) != home:
             self._served(zone)
@@ -274,7 +284,7 @@ class IncidentIndex:
         if lost is not None and home is not None:
             self._lost_in[zone] = home
             at = self._at(home)
-            if self.members[at].lose(zone, certain=lost.certain):
+            if self.members[at].lose(zone, certain=lost.certain, silenced=lost.silenced):
                 self._touch(at)
 
     def is_waiting(self, key: AlertKey) -> bool:

@@ -48,6 +48,14 @@ def lines_of(
     return _kept(sorted(lines, key=gravity))
 
 
+def heard_lines(
+    lines: Sequence[IncidentFinding], heard: Mapping[LineKey, IncidentFinding], standing: Collection[LineKey]
+) -> tuple[IncidentFinding, ...]:
+    """The lines of an incident, where of those that are ``standing`` only ``heard`` are to be told of."""
+    past = [line for line in lines if (line.code, line.server, line.address) not in standing]
+    return _kept(sorted([*(_grown(line, None) for line in heard.values()), *past], key=gravity))
+
+
 def current(alerts: Sequence[Alert]) -> Sequence[Alert]:
     """Those of an incident's alerts that say what is so now.
 

@@ -1,24 +1,19 @@
 """What must be told of an incident, to whom, and when."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from alerting.audience import Audience, audiences
+from alerting.firing import GROUP_WAIT, Firing
 from alerting.incident import RESOLVED, Cause, Incident, IncidentChange, IncidentEvent, NotifiedState
-from alerting.incident_members import CONSEQUENCES, IncidentMembers
+from alerting.incident_told import ToldAs, is_over
 from alerting.model import Policy, Route
 from alerting.notification import OutboxMessage
 from alerting.root_cause import DependencyGraph
 from alerting.routing import MONITOR_CAUSES, matches, route
-from checks.model.finding_type import Severity
-
-GROUP_WAIT = timedelta(minutes=1)
-"""The longest that the first word of an incident waits for what belongs to it."""
-
-SHORT_WAIT = timedelta(seconds=10)
-"""How long it waits where a poll of the check would take longer than that."""
+from alerting.silences import NO_SILENCES, ActiveSilences
 
 UPDATE_INTERVAL = timedelta(minutes=5)
 """The shortest time between two messages of one incident, but for what cannot wait; it doubles with each …"""
@@ -39,7 +34,7 @@ class Rules:
     """What the configuration says of incidents: who feeds whom, and who hears what, how often.
 
     ``receivers`` are all that there are; ``cadences`` are how often each check comes, by name: it may ask some zones
-    more often than others.
+    more often than others. ``silences`` are those that are active now.
     """
 
     dependency_graph: DependencyGraph = field(default_factory=DependencyGraph)
@@ -47,6 +42,7 @@ class Rules:
     receivers: Sequence[str] = ()
     policy: Policy = field(default_factory=Policy)
     cadences: Mapping[str, Collection[timedelta]] = field(default_factory=dict)
+    silences: ActiveSilences = NO_SILENCES
     audience: Audience | None = None
     """Whom it is decided for; none: for all those who are in no audience."""
 
@@ -76,72 +72,42 @@ class Rules:
         return incident.cause.kind in MONITOR_CAUSES and not any(matches(each, incident) for each in self.routes)
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """What of an incident is bad now and has come out of its grace.
-
-    ``patience`` is how long its first word waits for its checks to get round; ``more_to_come``: something graver, or
-    of another code, is bad too, but still in its grace.
-    """
-
-    zones: Set[str] = frozenset()
-    servers: Set[str] = frozenset()
-    codes: Set[str] = frozenset()
-    patience: timedelta = timedelta(0)
-    more_to_come: bool = False
-    unserved: Set[str] = frozenset()
-    """Zones of which it is certain that no server answers for them."""
-
-    @classmethod
-    def of(cls, members: IncidentMembers, cadences: Mapping[str, Collection[timedelta]]) -> "Firing":
-        """``members`` are the alerts of the incident; while they are as they are, this is."""
-        names = members.firing()
-        codes = names.codes.names
-        gravest = max(members.firing_severities, default=Severity.INFO)
-        return cls(
-            zones=names.zones.names,
-            servers=names.servers.names,
-            codes=codes,
-            patience=max(
-                (_patience(cadence) for check in members.firing_checks for cadence in cadences.get(check, ())),
-                default=timedelta(0),
-            ),
-            more_to_come=any(
-                severity > gravest or not (code in codes or code in CONSEQUENCES) for severity, code in members.pending
-            ),
-            unserved=members.certain,
-        )
-
-
-def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
+def announce(
+    incident: Incident, told: ToldAs, firing: Firing, rules: Rules, now: datetime
+) -> tuple[Incident, list[OutboxMessage]]:
     """The open incident with what is told of it now, and the messages.
 
     Who hears of it for the first time hears that it opened, as long as anything is bad. The first word waits a little
     for what belongs to it. A higher severity, and a zone that no server answers for any more, are told at once;
     what else came in addition, or is over, in messages that come less and less often. Who heard of it only because of
-    a part that is over hears that it is resolved.
+    a part that is over hears that it is resolved. Of what is silenced only the end is told, to those who heard of it
+    before; what of it still stands when a silence ends is told again then.
     """
-    matching = rules.matching(incident)
+    matching = rules.matching(told.heard)
     notified = incident.notified
     if notified is None:
-        ready = _ready_at(incident, firing)
+        ready = _ready_at(told.heard, firing)
         if not (matching and firing.codes):
             return replace(incident, due_at=None), []
-        if now < ready and not incident.unserved:
+        if now < ready and not told.heard.unserved:
             return replace(incident, due_at=ready), []
-        return _notify(incident, None, dict.fromkeys(matching, IncidentEvent.OPENED), firing, rules, now)
-    event = _event(incident, notified, firing, rules.policy, now)
+        return _notify(incident, told, None, dict.fromkeys(matching, IncidentEvent.OPENED), firing, rules, now)
+    if is_over(told, notified):
+        return _announce_end_of_known(incident, told.heard, notified, now)
+    incident = replace(incident, hushed=incident.hushed or told.hides_known)
+    event = _event(incident, told, notified, firing, rules.policy, now)
+    concerned = matching if told.known is told.heard else rules.matching(told.known)
     to: dict[str, IncidentEvent] = {}
     for name in incident.receivers:
         if name in matching or name not in rules.receivers:
             to |= {name: event} if event is not None else {}
-        elif _eased_at(incident, notified) <= now and not incident.recovering:
+        elif name not in concerned and _eased_at(incident, notified) <= now and not incident.recovering:
             to[name] = IncidentEvent.RESOLVED
     if firing.codes:
         to |= {name: IncidentEvent.OPENED for name in matching if name not in incident.receivers}
     if not to:
-        return replace(incident, due_at=_due_at(incident, notified, firing, rules)), []
-    return _notify(incident, event, to, firing, rules, now)
+        return replace(incident, due_at=_due_at(incident, told, notified, firing, rules)), []
+    return _notify(incident, told, event, to, firing, rules, now)
 
 
 def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
@@ -165,6 +131,22 @@ def release(incident: Incident, receivers: Collection[str], now: datetime) -> tu
     return done, [_message(over, IncidentEvent.RESOLVED, name, now) for name in names]
 
 
+def _announce_end_of_known(
+    incident: Incident, heard: Incident, notified: NotifiedState, now: datetime
+) -> tuple[Incident, list[OutboxMessage]]:
+    """What was told is over, and what still stands is silenced: should it be told one day, it opens."""
+    done = replace(
+        incident, announcements=incident.announcements + 1, receivers=(), notified=None, change=None, hushed=False,
+        updates=0, due_at=None,
+    )  # fmt: skip
+    lines = tuple(line for line in heard.lines if line.code in notified.codes)
+    shown = replace(
+        heard, announcements=done.announcements, severity=notified.severity, worst=notified.severity, lines=lines,
+        phase=RESOLVED, ended_at=incident.eased_at or now, resolved_at=now, change=None,
+    )  # fmt: skip
+    return done, [_message(as_told(shown), IncidentEvent.RESOLVED, name, now) for name in incident.receivers]
+
+
 def message_id(incident: Incident, receiver: str) -> str:
     """Unique to incident, piece of news and receiver; without dots, which separate the parts of a signature."""
     return f"{incident.id}-{incident.announcements}-{sha256(receiver.encode()).hexdigest()[:8]}"
@@ -176,27 +158,25 @@ def _ready_at(incident: Incident, firing: Firing) -> datetime:
     return latest if firing.more_to_come else min(latest, incident.began_at + firing.patience)
 
 
-def _patience(cadence: timedelta) -> timedelta:
-    return cadence if cadence <= GROUP_WAIT else SHORT_WAIT
-
-
 def _event(
-    incident: Incident, notified: NotifiedState, firing: Firing, policy: Policy, now: datetime
+    incident: Incident, told: ToldAs, notified: NotifiedState, firing: Firing, policy: Policy, now: datetime
 ) -> IncidentEvent | None:
     """What those hear who know of it already."""
     update_at = notified.at + _pause(incident)
-    if incident.severity > notified.severity:
+    if told.heard.severity > notified.severity:
         return IncidentEvent.WORSENED
     if _grew(firing.unserved, notified.unserved) and _urgent_at(notified) <= now:
         return IncidentEvent.WORSENED
-    stays = notified.flapping and not incident.flapping and bool(firing.codes)
-    if (stays or _grown(incident, notified, firing)) and update_at <= now:
+    stays = notified.flapping and not told.heard.flapping and bool(firing.codes)
+    if (stays or _grown(told.heard, notified, firing)) and update_at <= now:
         return IncidentEvent.WORSENED
-    if incident.flapping and not notified.flapping and update_at <= now:
+    if told.heard.flapping and not notified.flapping and update_at <= now:
         return IncidentEvent.REMINDED
-    eased = incident.severity < notified.severity or _shrunk(incident, notified)
+    eased = _eased(told, notified)
     if eased and _eased_at(incident, notified) <= now and not incident.recovering:
         return IncidentEvent.IMPROVED
+    if incident.hushed and not (told.hides_known or eased or incident.acknowledged) and firing.codes:
+        return IncidentEvent.REMINDED
     if _remind_at(incident, notified, firing, policy) <= now:
         return IncidentEvent.REMINDED
     return None
@@ -206,6 +186,12 @@ def _remind_at(incident: Incident, notified: NotifiedState, firing: Firing, poli
     """Nobody is reminded of what somebody has acknowledged."""
     wanted = policy.remind and firing.codes and incident.acknowledged is None
     return notified.at + policy.remind if wanted else NEVER
+
+
+def _eased(told: ToldAs, notified: NotifiedState) -> bool:
+    """Whether a part of what was told is over; of what stands nothing is told while all of it is silenced."""
+    less = told.known.severity < notified.severity or _shrunk(told.known, notified)
+    return less and (told.known is told.heard or told.heard.findings > 0)
 
 
 def _urgent_at(notified: NotifiedState) -> datetime:
@@ -247,25 +233,25 @@ def _eased_at(incident: Incident, notified: NotifiedState) -> datetime:
     return max(calm_at, notified.at + _pause(incident)) if incident.updates > 1 else calm_at
 
 
-def _due_at(incident: Incident, notified: NotifiedState, firing: Firing, rules: Rules) -> datetime | None:
+def _due_at(incident: Incident, told: ToldAs, notified: NotifiedState, firing: Firing, rules: Rules) -> datetime | None:
     """When there will be something to tell although nothing changes."""
     policy, update_at, eased_at = rules.policy, notified.at + _pause(incident), _eased_at(incident, notified)
     remind_at = _remind_at(incident, notified, firing, policy)
     when = [remind_at] if remind_at < NEVER else []
-    if _grown(incident, notified, firing) or (incident.flapping is not notified.flapping and firing.codes):
+    if _grown(told.heard, notified, firing) or (told.heard.flapping is not notified.flapping and firing.codes):
         when.append(update_at)
     if _grew(firing.unserved, notified.unserved):
         when.append(_urgent_at(notified))
     if not incident.recovering:
         released = set(incident.receivers).intersection(rules.receivers)
-        eased = incident.severity < notified.severity or _shrunk(incident, notified)
-        if eased or released.difference(rules.matching(incident)):
+        if _eased(told, notified) or released.difference(rules.matching(told.known)):
             when.append(eased_at)
     return min(when, default=None)
 
 
 def _notify(
     incident: Incident,
+    told: ToldAs,
     event: IncidentEvent | None,
     to: Mapping[str, IncidentEvent],
     firing: Firing,
@@ -273,62 +259,74 @@ def _notify(
     now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
     """What was told becomes what is known, unless only newcomers were told."""
-    before, notified, updates = incident.notified, incident.notified, incident.updates
+    before, notified, updates, known = incident.notified, incident.notified, incident.updates, told.known
     if notified is None or event is not None:
         afresh = notified is None or event is IncidentEvent.REMINDED or now - notified.at >= 2 * _pause(incident)
         updates = 0 if event in (None, IncidentEvent.REMINDED) else 1 if afresh else updates + 1
         notified = NotifiedState(
-            now,
-            incident.severity,
-            incident.zones,
-            incident.servers,
-            incident.codes,
-            incident.unserved,
-            incident.flapping,
+            now, known.severity, known.zones, known.servers, known.codes, known.unserved, told.heard.flapping
         )
     heard = dict.fromkeys((*incident.receivers, *to))
     done = replace(
         incident,
         receivers=tuple(name for name in heard if to.get(name) is not IncidentEvent.RESOLVED),
         announcements=incident.announcements + 1,
-        change=change_since(before, incident) if before is not None else None,
+        change=change_since(before, told.heard, told.known) if before is not None else None,
         notified=notified,
+        hushed=told.hides_known,
         updates=updates,
         eased_at=incident.eased_at if notified is before else None,
     )
-    done = replace(done, due_at=_due_at(done, notified, firing, rules))
-    shown = as_told(done)
+    done = replace(done, due_at=_due_at(done, told, notified, firing, rules))
+    shown = as_told(_without_silenced(done, told.heard if told.heard.findings else known))
     over = replace(shown, phase=RESOLVED, ended_at=incident.eased_at or now, resolved_at=now, goes_on=True)
     return done, [
         _message(over if each is IncidentEvent.RESOLVED else shown, each, name, now) for name, each in to.items()
     ]
 
 
-def change_since(notified: NotifiedState, incident: Incident) -> IncidentChange:
-    """What is different from what was told then."""
-    known, now = set(notified.zones), set(incident.zones)
-    more = sorted(now - known)
-    unserved = sorted(set(incident.unserved).difference(notified.unserved))
+def _without_silenced(incident: Incident, heard: Incident) -> Incident:
+    """The incident after it was told of, with nothing in it that is not ``heard``."""
+    if not incident.silenced:
+        return incident
+    return replace(
+        heard,
+        receivers=incident.receivers,
+        announcements=incident.announcements,
+        change=incident.change,
+        updates=incident.updates,
+        eased_at=incident.eased_at,
+    )
+
+
+def change_since(notified: NotifiedState, heard: Incident, known: Incident | None = None) -> IncidentChange:
+    """What is different from what was told then: what is heard in addition, and what of that which is ``known`` is
+    over; None: the same.
+    """
+    known = known or heard
+    before, now = set(notified.zones), set(known.zones)
+    more = sorted(set(heard.zones) - before)
+    unserved = sorted(set(heard.unserved).difference(notified.unserved))
     return IncidentChange(
-        severity=notified.severity if notified.severity is not incident.severity else None,
+        severity=notified.severity if notified.severity is not known.severity else None,
         zones=len(notified.zones),
         more_zones=len(more),
         named_zones=tuple(more[:MAX_NAMES]),
-        back=len(known.difference(now, incident.left_zones)),
-        left=len(known.intersection(incident.left_zones)),
-        servers=tuple(sorted(set(incident.servers).difference(notified.servers)))[:MAX_NAMES],
-        servers_back=tuple(sorted(set(notified.servers).difference(incident.servers)))[:MAX_NAMES],
-        codes=tuple(sorted(set(incident.codes).difference(notified.codes))),
+        back=len(before.difference(now, known.left_zones)),
+        left=len(before.intersection(known.left_zones)),
+        servers=tuple(sorted(set(heard.servers).difference(notified.servers)))[:MAX_NAMES],
+        servers_back=tuple(sorted(set(notified.servers).difference(known.servers)))[:MAX_NAMES],
+        codes=tuple(sorted(set(heard.codes).difference(notified.codes))),
         unserved=len(unserved),
         named_unserved=tuple(unserved[:MAX_NAMES]),
-        served_again=len(set(notified.unserved).difference(incident.unserved)),
-        flapping=incident.flapping if incident.flapping is not notified.flapping else None,
+        served_again=len(set(notified.unserved).difference(known.unserved)),
+        flapping=heard.flapping if heard.flapping is not notified.flapping else None,
     )
 
 
 def as_told(incident: Incident) -> Incident:
     """As its receivers see it: without what is kept only to know what they know."""
-    return replace(incident, notified=None, due_at=None, parts=())
+    return replace(incident, notified=None, due_at=None, hushed=False, parts=())
 
 
 def _message(incident: Incident, event: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:

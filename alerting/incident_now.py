@@ -24,10 +24,10 @@ def as_of_now(
     incident: Incident, members: IncidentMembers, ended: Ended, alerts: dict[AlertKey, Alert], now: datetime
 ) -> Incident:
     """What is bad now, out of the alerts; what is not any more becomes past."""
-    zones, servers, codes = members.names.zones, members.names.servers, members.names.codes
-    unserved = members.unserved()
+    zones, servers, codes = members.all.names.zones, members.all.names.servers, members.all.names.codes
+    unserved = members.all.unserved()
     past_zones = _past(incident.past_zones, incident.zones, zones)
-    severity = max(members.severities, default=incident.severity)
+    severity = max(members.all.severities, default=incident.severity)
     severity = Severity.CRITICAL if unserved else severity
     gone = {a.key.zone for a in ended.alerts if a.key in ended.unwatched}
     left = gone.union(incident.left_zones).difference(zones.names) if gone or incident.left_zones else set()
@@ -37,20 +37,28 @@ def as_of_now(
         left_zones=tuple(sorted(left)),
         severity=severity,
         worst=max(incident.worst, severity),
-        began_at=min(incident.began_at, members.began()) if members.findings else incident.began_at,
+        began_at=min(incident.began_at, members.all.began()) if members.all.findings else incident.began_at,
         zones=zones.inorder,
         servers=servers.inorder,
         codes=codes.inorder,
         past_zones=tuple(name for name in past_zones if name not in left) if left else past_zones,
         past_servers=_past(incident.past_servers, incident.servers, servers),
         past_codes=_past(incident.past_codes, incident.codes, codes),
-        findings=members.findings,
-        recovering=members.phases.get(Phase.RECOVERING, 0),
+        findings=members.all.findings,
+        recovering=members.all.phases.get(Phase.RECOVERING, 0),
         unserved=unserved,
-        flapping=2 * members.flapping > sum(members.severities.values()),
-        lines=lines_of(incident.lines, members.lines(alerts), ended.alerts, ended.unwatched, now),
+        flapping=2 * members.all.flapping > sum(members.all.severities.values()),
+        lines=lines_of(incident.lines, members.all.lines(alerts), ended.alerts, ended.unwatched, now),
         eased_at=now if eased else incident.eased_at,
+        silenced=members.silenced,
+        silenced_zones=_only_silenced(members) if members.silenced else (),
+        silences=tuple(sorted(members.silences)),
     )
+
+
+def _only_silenced(members: IncidentMembers) -> tuple[str, ...]:
+    """Zones of which nothing is heard."""
+    return tuple(sorted(members.all.names.zones.names - members.heard.names.zones.names))
 
 
 def _are_less(before: tuple[str, ...], now: NameCounts) -> bool:

@@ -9,15 +9,18 @@ from typing import TypeVar, cast
 
 from alerting.acknowledgement import while_it_holds
 from alerting.audience_news import Parts, readdressed, tell_audiences
+from alerting.firing import Firing
 from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_index import IncidentIndex
 from alerting.incident_members import IncidentMembers
-from alerting.incident_news import Firing, Rules, announce, announce_end
+from alerting.incident_news import Rules, announce, announce_end
 from alerting.incident_now import Ended, as_of_now
+from alerting.incident_told import as_heard, told_as
 from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
 from alerting.reopening import NO_PAST, PastIncidents, opened_by, with_past
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
+from alerting.silences import NO_SILENCES, ActiveSilences
 from alerting.timeline import TimelineEntry, entries
 from checks.model.finding_type import SERVICE
 
@@ -71,12 +74,13 @@ def update_in_steps(
     """Alerts that fire join the incident of their cause; one without alerts is resolved; what must be told is told.
 
     ``active_alerts`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
-    OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules
-    than before, so every incident is looked at. Otherwise a batch costs what it changes, not what stands.
+    OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules or
+    silences than before, so every incident is looked at. Otherwise a batch costs what it changes, not what stands.
 
     It pauses every few milliseconds, so that others have their turn; these must leave the alerts as they are.
     """
-    before = open_incidents.incidents
+    before, index_before = open_incidents.incidents, open_incidents.index
+    anew = anew or (index_before is not None and index_before.silences != rules.silences)
     index, known = _indexed(open_incidents, active_alerts, changed, rules, anew=anew)
     index.whole = False
     yield
@@ -146,12 +150,15 @@ def act_on(
 
 
 def begin_index(
-    open_incidents: OpenIncidents, active_alerts: ActiveAlerts, dependency_graph: DependencyGraph
+    open_incidents: OpenIncidents,
+    active_alerts: ActiveAlerts,
+    dependency_graph: DependencyGraph,
+    silences: ActiveSilences = NO_SILENCES,
 ) -> OpenIncidents:
     """Where nothing is open and there is no index yet: with one, so that ``note_alerts`` has something to do."""
     if open_incidents.index is not None or open_incidents.incidents:
         return open_incidents
-    index = IncidentIndex.of(dependency_graph, open_incidents.incidents, active_alerts)
+    index = IncidentIndex.of(dependency_graph, open_incidents.incidents, active_alerts, silences)
     index.settle()
     return OpenIncidents(open_incidents.incidents, index, open_incidents.past)
 
@@ -179,7 +186,7 @@ def _indexed(
         if index.knows(active_alerts):
             index.settle()
             return index, True
-    index = IncidentIndex.of(rules.dependency_graph, open_incidents.incidents, active_alerts)
+    index = IncidentIndex.of(rules.dependency_graph, open_incidents.incidents, active_alerts, rules.silences)
     index.settle()
     return index, False
 
@@ -275,10 +282,10 @@ def _over(changed: Iterable[Alert]) -> Mapping[str, Sequence[Alert]]:
 def _as_it_was(incident: Incident, members: IncidentMembers, now: datetime) -> bool:
     """Whether an incident none of whose own alerts changed is as it was, and nothing of it is to be told now."""
     return (
-        members.findings == incident.findings
-        and members.unserved() == incident.unserved
+        members.all.findings == incident.findings
+        and members.all.unserved() == incident.unserved
         and (incident.due_at is None or now < incident.due_at)
-        and Phase.PENDING not in members.phases
+        and Phase.PENDING not in members.all.phases
     )
 
 
@@ -306,8 +313,11 @@ def _go_on_in_whole(
     """As it is told to those who hear of all of it."""
     fresh = as_of_now(incident, members, ended, alerts, now)
     if members.count:
-        firing = Firing.of(members, rules.cadences)
-        return announce(while_it_holds(fresh, firing.unserved), firing, rules, now)
+        firing, heard = Firing.of(members.heard, rules.cadences), as_heard(fresh, members, alerts)
+        if while_it_holds(heard, firing.unserved).acknowledged is None and fresh.acknowledged is not None:
+            fresh = replace(fresh, acknowledged=None)
+            heard = as_heard(fresh, members, alerts)
+        return announce(fresh, told_as(fresh, heard), firing, rules, now)
     ended_at = max((a.good_since or a.since for a in ended.alerts), default=incident.eased_at or now)
     ended_at = max([ended_at, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended_at), now)

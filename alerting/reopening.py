@@ -94,6 +94,7 @@ def _reopened(incident: Incident, alert: Alert, now: datetime) -> Incident:
         updates=0,
         due_at=None,
         receivers=(),
+        hushed=False,
         over_at=incident.ended_at or incident.resolved_at,
         openings=incident.openings + 1,
     )

@@ -34,14 +34,14 @@ def matches(selectors: Route, incident: Incident) -> bool:
     return (
         (not selectors.severity or incident.severity in selectors.severity)
         and (not selectors.codes or not set(selectors.codes).isdisjoint(incident.codes))
-        and _any(selectors.servers, incident.servers)
-        and _any(selectors.zones, incident.zones)
+        and any_named(selectors.servers, incident.servers)
+        and any_named(selectors.zones, incident.zones)
     )
 
 
 def covers(selectors: Route, zone: str) -> bool:
     """Whether the receivers of the route may read of the zone; the empty one is the monitor itself."""
-    return not selectors.zones or (bool(zone) and _any(selectors.zones, (zone,)))
+    return not selectors.zones or (bool(zone) and any_named(selectors.zones, (zone,)))
 
 
 def fits(selectors: Route, alert: Alert) -> bool:
@@ -50,12 +50,14 @@ def fits(selectors: Route, alert: Alert) -> bool:
     return (
         (not selectors.severity or alert.severity in selectors.severity)
         and (not selectors.codes or alert.key.code in selectors.codes)
-        and _any(selectors.servers, server)
+        and any_named(selectors.servers, server)
     )
 
 
-def _any(patterns: Collection[str], names: Iterable[str]) -> bool:
-    """Shell globs; a zone's final dot may be left out of a pattern, and case does not matter."""
+def any_named(patterns: Collection[str], names: Iterable[str]) -> bool:
+    """Whether a shell glob matches any name; without patterns: yes. Case does not matter, and a zone's final dot may be
+    left out.
+    """
     if not patterns:
         return True
     wanted = [pattern.lower().rstrip(".") for pattern in patterns]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from alerting.model import Alert, Phase
 from alerting.root_cause import OUT_OF_SERVICE, DependencyGraph
+from alerting.silences import NO_SILENCES, ActiveSilences
 from checks.model import Address, Zone
 
 BAD = frozenset({Phase.PENDING, Phase.FIRING})
@@ -16,14 +17,18 @@ ServerAddress = tuple[str, Address | None]
 @dataclass(frozen=True, slots=True)
 class Unserved:
     """A zone that has no server left. ``latest`` is the alert by which that came about, ``certain`` whether all of
-    them have come out of their grace.
+    them have come out of their grace. Where some of them are silenced it is the latest of the others, for a server that
+    may be away is one less; ``silenced``: all are.
     """
 
     latest: Alert
     certain: bool
+    silenced: bool = False
 
 
-def unserved(name: str, alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Unserved | None:
+def unserved(
+    name: str, alerts: Iterable[Alert], dependency_graph: DependencyGraph, silences: ActiveSilences = NO_SILENCES
+) -> Unserved | None:
     """Whether every address of every server of the zone has one of its ``alerts`` that it is of no use.
 
     Hidden servers are not counted where there are others: no resolver asks them. What recovers counts as good.
@@ -38,7 +43,9 @@ def unserved(name: str, alerts: Iterable[Alert], dependency_graph: DependencyGra
     zone = dependency_graph.template(name) if out else None
     if zone is None or not _all_out(zone, out.keys()):
         return None
-    return Unserved(max(out.values(), key=_since), all(alert.phase is Phase.FIRING for alert in out.values()))
+    heard = [alert for alert in out.values() if not silences.of(alert)]
+    certain = all(alert.phase is Phase.FIRING for alert in out.values())
+    return Unserved(max(heard or out.values(), key=_since), certain, silenced=not heard)
 
 
 def _certainty(alert: Alert) -> tuple[bool, object, str]:

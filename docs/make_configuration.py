@@ -28,6 +28,7 @@ from monitor.config import secrets  # noqa: E402
 from monitor.config.durations import written  # noqa: E402
 from monitor.config.file_model import OPTIONS  # noqa: E402
 from monitor.config.keys import WrittenKey  # noqa: E402
+from monitor.config.maintenance import WrittenWindow  # noqa: E402
 from monitor.config.model import Catalog, ServerEntry, ZoneEntry, ZoneList  # noqa: E402
 from monitor.config.receivers import kinds, notifier  # noqa: E402
 from monitor.config.sections import SECTIONS  # noqa: E402
@@ -42,6 +43,7 @@ HEADINGS = {
     "[servers.NAME]": ServerEntry,
     "[keys.NAME]": WrittenKey,
     "[[routes]]": Route,
+    "[[maintenance]]": WrittenWindow,
 }
 TABLES = {
     "servers.ns1": ServerEntry,
@@ -51,6 +53,7 @@ TABLES = {
     "tokens.anna": NamedToken,
     "keys.xfr": WrittenKey,
     "[routes]": Route,
+    "[maintenance]": WrittenWindow,
 }
 """Tables of the example that are written by hand; a key that none like it has is added to them."""
 IN_A_GROUP = "the same options for members in the group of that name, over those of the catalog"

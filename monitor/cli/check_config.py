@@ -121,8 +121,10 @@ def understood(
     Of the zones the first ``most``, None: all; they are counted in ``zones_total``.
     """
     from checks.model import Address
+    from monitor.clock import now
     from monitor.config.load_estimate import as_written, demands
     from monitor.config.low_caps import low_caps
+    from monitor.web.silence_data import window_data
 
     zones = discovered.zones if discovered else as_written(config)
     demand = demands(config, zones)
@@ -175,6 +177,7 @@ def understood(
         "routes": [
             {**asdict(route), "severity": [str(severity) for severity in route.severity]} for route in config.routes
         ],
+        "maintenance": [window_data(window, now()) for window in config.maintenance],
         "severity": {code: str(severity) for code, severity in config.severity.items()},
         "max_queries_per_second_per_server": config.probe.max_qps_per_server,
         "max_queries_per_second": config.probe.max_qps,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from monitor.cli.silence_tables import WINDOW_COLUMNS, window_rows
 from monitor.cli.tables import PrintedTable
 
 SERVER_COLUMNS = ("server", "addresses", "upstream", "group", "queries/s")
@@ -23,6 +24,7 @@ def tables(said: dict[str, Any], most: int | None) -> list[PrintedTable]:
     nobody = "" if said["receivers"] else "nobody is told of anything"
     keys = [(key["name"], key["wire_name"], key["algorithm"]) for key in said["keys"]]
     receivers = [(receiver["name"], receiver["type"]) for receiver in said["receivers"]]
+    windows = [row for window in said["maintenance"] for row in window_rows(window)]
     found = [
         PrintedTable(
             "Zones",
@@ -47,6 +49,7 @@ def tables(said: dict[str, Any], most: int | None) -> list[PrintedTable]:
         PrintedTable("Keys", ("key", "on the wire", "algorithm"), keys),
         PrintedTable("Receivers", ("receiver", "type"), receivers, nobody),
         PrintedTable("Routes", ROUTE_COLUMNS, list(map(_route_row, said["routes"]))),
+        PrintedTable("Maintenance", WINDOW_COLUMNS, windows),
         PrintedTable("Severities changed", ("code", "severity"), list(said["severity"].items())),
     ]
     return [listing for listing in found if listing.rows or listing.below]

@@ -11,6 +11,7 @@ from alerting.model import Route
 from monitor.config.errors import near, quoted
 from monitor.config.field_types import DurationOrOff, Items, SeverityWord, named
 from monitor.config.keys import WrittenKey
+from monitor.config.maintenance import WrittenWindow
 from monitor.config.model import Catalog, ServerEntry, ZoneEntry, ZoneList
 from monitor.config.sections import SECTIONS
 from monitor.config.tables import Table, core, or_short, settings_of, table_of
@@ -25,6 +26,7 @@ TABLES: Mapping[str, type[Any]] = MappingProxyType(
         "lists": ZoneList,
         "catalogs": Catalog,
         "routes": Route,
+        "maintenance": WrittenWindow,
     }
 )
 """The tables of which there may be many, and the dataclass that describes each."""
@@ -56,6 +58,7 @@ class File(Table):
     severity: dict[str, SeverityWord | None] = Field(default_factory=dict)
     receivers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     routes: list[Any] = Field(default_factory=list)
+    maintenance: list[Any] = Field(default_factory=list)
 
     def section(self, name: str) -> Any:
         """The table of a section of monitor/config/sections.py."""
@@ -78,6 +81,7 @@ def whole(*, described: bool = False) -> type[File]:
         ),
         "catalogs": list.__class_getitem__(_catalog(tables["catalogs"], options) | None),
         "routes": list.__class_getitem__(tables["routes"] | None),
+        "maintenance": list.__class_getitem__(tables["maintenance"] | None),
     }
     keys: dict[str, Any] = {name: (kind, File.model_fields[name]) for name, kind in kinds.items()}
     for name, cls in SECTIONS.items():

@@ -18,6 +18,7 @@ from monitor.config.durations import written
 from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
 from monitor.config.keys import read_keys
+from monitor.config.maintenance import maintenance
 from monitor.config.model import Config
 from monitor.config.receivers import receivers, review, routes
 from monitor.config.secrets import FileContext, secret_keys
@@ -87,6 +88,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         receivers=notifiers,
         kinds=kinds,
         routes=routes(problems, file.routes, written_receivers),
+        maintenance=maintenance(problems, file.maintenance),
     )
     config = replace(config, servers=references.servers)
     _check_patience(problems, config)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from alerting.heartbeat import Heartbeat
+from alerting.maintenance import MaintenanceWindow
 from alerting.model import Policy, Route, Secret
 from alerting.notifier import Notifier
 from checks.base import Check
@@ -310,6 +311,7 @@ class Config:
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Receiver name → its type."""
     routes: tuple[Route, ...] = ()
+    maintenance: tuple[MaintenanceWindow, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     notify: NotifySettings = field(default_factory=NotifySettings)
     warnings: tuple[str, ...] = ()

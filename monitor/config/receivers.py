@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import alerting.notifiers
-from alerting.finding_types import FINDING_TYPES
 from alerting.heartbeat import Heartbeat
 from alerting.model import Route, Secret
 from alerting.notifier import Notifier
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.files import check_kind, reason
+from monitor.config.patterns import code, pattern, zone_pattern
 from monitor.config.secrets import FileContext, is_here, secret_keys
 from monitor.config.tables import Table, instance_of, table_of
 from monitor.config.toml_reader import validate
-from monitor.probe.message import names
-
-MAX_PATTERN_LENGTH = 1024
 
 
 def kinds() -> tuple[str, ...]:
@@ -128,38 +125,3 @@ def routes(problems: Problems, tables: Iterable[Table | None], defined: tuple[st
         if name not in told and problems.sound("routes"):
             problems.warn(("receivers", name), "no route leads to this receiver: it will never be told anything")
     return tuple(found)
-
-
-def code(text: str) -> str:
-    """The code of a finding type. Raises InvalidValue."""
-    if text not in FINDING_TYPES:
-        raise InvalidValue(f"unknown code {quoted(text)}", near(text, FINDING_TYPES))
-    return text
-
-
-def pattern(text: str) -> str:
-    """A shell glob (``*``, ``?``, ``[abc]``, ``[!abc]``) in lower case. Raises InvalidValue."""
-    if not text:
-        raise InvalidValue("an empty pattern matches nothing", '"*" matches everything')
-    if len(text) > MAX_PATTERN_LENGTH:
-        raise InvalidValue(f"longer than {MAX_PATTERN_LENGTH} characters")
-    rest = text
-    while "[" in rest:
-        before, _, after = rest.partition("[")
-        end = after.find("]", 2 if after.startswith("!") else 1)
-        if end < 0:
-            raise InvalidValue(f"{quoted(text)} opens a bracket that it does not close")
-        rest = after[end + 1 :]
-        del before
-    return text.lower()
-
-
-def zone_pattern(text: str) -> str:
-    """A glob for the names of zones: in A-labels, as these are; with or without final dot. Raises InvalidValue."""
-    glob = pattern(text)
-    if glob.isascii():
-        return glob
-    try:
-        return ".".join(label if label.isascii() else names.parse_name(label).rstrip(".") for label in glob.split("."))
-    except names.BadName as error:
-        raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None

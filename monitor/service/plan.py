@@ -35,6 +35,7 @@ def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
         policy=config.policy,
         severity=config.severity,
         routes=config.routes,
+        maintenance=config.maintenance,
         receivers=tuple(config.receivers),
         hearing_acknowledgements=frozenset(
             name for name, receiver in config.receivers.items() if isinstance(receiver, AcknowledgingNotifier)

@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.receiver_identity import DestinationHashes, Successors, renamed
-from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState
-from checks.zone_state.update import changes
+from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import Now
 from monitor.config.zone_sources import SourceTrouble
 from monitor.probe.server_series import ServerSeries
@@ -27,8 +26,6 @@ from monitor.state.pending_commit import PendingCommit
 from monitor.state.pipeline import (
     drop_unmonitored,
     finish_in_steps,
-    make_zone_status,
-    make_zone_summary,
     process,
     process_batch,
     reminders_in_steps,
@@ -39,8 +36,10 @@ from monitor.state.rechecks import Rechecks, rechecks
 from monitor.state.standing import reset_changed, rrset_questions
 from monitor.state.status import Status, ZoneStatus
 from monitor.state.turns import in_turns
+from monitor.state.whole_commit import whole_commit
 from monitor.state.write_buffer import WriteBuffer, merge
 from monitor.state.zone_index import ZoneIndex
+from monitor.state.zone_views import make_zone_status, make_zone_summary
 
 log = structlog.get_logger(__name__)
 
@@ -288,23 +287,8 @@ class Evaluator:
         """Everything that is remembered, where nothing else is left of it. Only while it is our turn."""
         if not self._record.wants_whole:
             return None
-        zone_states: list[ZoneState] = []
-        state_changes: list[StateChange] = []
-        for number, name in enumerate(list(self._memory.zone_states)):
-            if number % MAX_PER_TURN == MAX_PER_TURN - 1:
-                await asyncio.sleep(0)
-            zone_states.append(self._memory.zone_states[name])
-            state_changes += changes(ZoneState(name), zone_states[-1])
         incidents = {**self.status.incidents, **self._memory.open_incidents.incidents}
-        return Commit(
-            tuple(zone_states),
-            tuple(state_changes),
-            alerts=(*self._memory.active_alerts.values(), *self._memory.past_alerts.values()),
-            incidents=tuple(incidents.values()),
-            record_memories=tuple(self._memory.record_memories.every()),
-            zone_sources=tuple(ZoneSource(*one) for one in self._memory.zone_sources.items()),
-            transfers=tuple(self._memory.transfers.every()),
-        )
+        return await whole_commit(self._memory, incidents.values(), MAX_PER_TURN)
 
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
         before, zone_index, plan = self.status, self._zone_index, self.plan
@@ -322,6 +306,9 @@ class Evaluator:
         if zones is not before.zones or pending.unchanged or commit.incidents or offline != before.offline_families:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
             self.show(zones=zones, incidents=incidents, offline_families=offline)
+        silences = self._memory.silence_status(plan.maintenance)
+        if silences != self.status.silences:
+            self.show(silences=silences)
         self._show_record()
 
     def _show_first(self, pending: PendingCommit, at: datetime) -> None:

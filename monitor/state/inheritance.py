@@ -38,7 +38,9 @@ def pass_on(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan) -
     if not (moved or pending.other_over_udp):
         return
     known = len(pending.alerts)
-    state.open_incidents = begin_index(state.open_incidents, state.active_alerts, plan.dependency_graph)
+    state.open_incidents = begin_index(
+        state.open_incidents, state.active_alerts, plan.dependency_graph, state.active_silences
+    )
     for count, (place, number) in enumerate(_affected(state, pending, moved), 1):
         inheritance.settle(place, number)
         if count % ZONES_PER_STEP == 0:

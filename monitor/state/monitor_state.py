@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from alerting.audience_news import heard_incidents
 from alerting.incident import Incident
 from alerting.incidents import OpenIncidents
+from alerting.maintenance import MaintenanceWindow
 from alerting.model import NOT_CHECKED, Alert, AlertKey
 from alerting.reopening import past_incidents
+from alerting.silences import NO_SILENCES, ActiveSilences, Silence
 from checks.common.epoch import micros, moment_of
 from checks.model import CanaryArrival, CheckResult, Family, Health, SignatureEnd
 from checks.model.finding_type import Severity
@@ -26,6 +30,7 @@ from monitor.state.own_troubles import ClockSkew, OwnTrouble
 from monitor.state.past_alerts import PastAlerts
 from monitor.state.ports import Recreated, StoredState
 from monitor.state.record_memories import RecordMemories
+from monitor.state.silence_status import SilenceStatus
 from monitor.state.zone_states import ZoneStates
 
 
@@ -79,6 +84,12 @@ class MonitorState:
     followed_changes: FollowedChanges = field(default_factory=FollowedChanges)
     identity_looks: IdentityLooks = field(default_factory=IdentityLooks)
     record_memories: RecordMemories = field(default_factory=RecordMemories)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    """By id those that were made while the service ran: to come, active, and the latest that are over."""
+    active_silences: ActiveSilences = NO_SILENCES
+    """Those that incidents are told by, maintenance windows among them."""
+    endless_listed: datetime | None = None
+    """When those without an end were named last."""
     recreated: Recreated | None = None
     """When the database had to be made anew last."""
 
@@ -87,14 +98,21 @@ class MonitorState:
         self.zone_states.columns = self.columns
 
     def standing(self) -> Mapping[str, Incident]:
-        """The open incidents, by id, as they are decided: before it is kept, and before anybody is told."""
-        return self.open_incidents.incidents
+        """The open incidents, by id, as they are decided: before it is kept, and before anybody is told. Without what
+        is silenced.
+        """
+        return heard_incidents(self.open_incidents.incidents, self.open_incidents.index, self.active_alerts)
+
+    def silence_status(self, windows: tuple[MaintenanceWindow, ...]) -> SilenceStatus:
+        """What is shown of silences; ``windows`` are the configuration's."""
+        return SilenceStatus(tuple(self.silences.values()), self.active_silences.silences, windows)
 
     @classmethod
     def of(cls, stored: StoredState) -> "MonitorState":
         state = cls(
             open_incidents=OpenIncidents(dict(stored.incidents), past=past_incidents(stored.past_incidents)),
             zone_sources={one.source: one.body for one in stored.zone_sources},
+            silences={one.id: one for one in stored.silences},
             transfers=LatestTransfers.of(stored.transfers),
         )
         state.zone_states = ZoneStates.of(stored.zone_states)

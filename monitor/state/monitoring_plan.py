@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from alerting.audience import widest
 from alerting.incident_news import Rules
+from alerting.maintenance import MaintenanceWindow
 from alerting.model import Policy, Route
 from alerting.root_cause import DependencyGraph
 from checks.base import Check, cadence_of
@@ -44,6 +45,7 @@ class MonitoringPlan:
     """Those of them that are told of acknowledgements."""
     cadence: Mapping[str, timedelta] = field(default_factory=dict)
     """How often each check asks the zones that say nothing of it; zero: never."""
+    maintenance: tuple[MaintenanceWindow, ...] = ()
     notify: ExpectedNotifies | None = None
     """Whose NOTIFY is expected; None: nobody listens for it."""
     sweep_groups: tuple[SweepGroup, ...] = field(init=False, compare=False, default=())

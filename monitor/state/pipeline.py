@@ -6,17 +6,12 @@ from datetime import datetime
 from itertools import islice
 
 from alerting.alert_state import recheck, withdraw
-from alerting.finding_types import (
-    FINDING_TYPES,
-    OFFLINE,
-    severity_of,
-)
+from alerting.finding_types import FINDING_TYPES, OFFLINE, severity_of
 from alerting.incidents import IncidentUpdate, at_once, note_alerts, remind_in_steps, update_in_steps
 from alerting.model import AlertKey, Phase
 from checks.base import Check
 from checks.evaluation import run_check
 from checks.model import CheckResult, Health, Zone, ZonePoll
-from checks.registry import CHECKS
 from checks.soa_serial import SoaSerial
 from checks.zone_state.connectivity import keep_only, mask_offline, record_poll
 from checks.zone_state.first_row import NewZones
@@ -44,10 +39,9 @@ from monitor.state.own_troubles import note_skews
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones, WitnessPoll
 from monitor.state.rechecks import follow_change, forget_untied, remember_result
+from monitor.state.silencing import follow_silences, rules_now
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
-from monitor.state.status import ZoneStatus
-from monitor.state.unasked import forget_unasked, known_state, unheard
-from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zone_status
+from monitor.state.unasked import forget_unasked, known_state
 
 CommitSteps = Generator[None, None, Commit]
 """A commit in the making, with pauses in which others have their turn; who has it must leave the state as it is."""
@@ -221,13 +215,16 @@ def advance(state: MonitorState, pending: PendingCommit, result: CheckResult, pl
 def build_commit(
     state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
 ) -> CommitSteps:
-    """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
+    """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved, as where a silence
+    begins or ends.
+    """
+    anew = follow_silences(state, plan, now) or anew
     disable_for(state, pending.path_changes, (key.zone for key in pending.alerts if key.check != SERIAL_CHECK))
     update = IncidentUpdate(state.open_incidents)
     if pending.alerts or anew:
-        changed = tuple(pending.alerts.values())
+        changed, rules = tuple(pending.alerts.values()), rules_now(state, plan)
         update = yield from update_in_steps(
-            state.open_incidents, state.active_alerts, changed, pending.transitions, plan.rules, now, anew=anew
+            state.open_incidents, state.active_alerts, changed, pending.transitions, rules, now, anew=anew
         )
     state.open_incidents = update.open_incidents
     for alert in update.alerts:
@@ -250,7 +247,7 @@ def build_commit(
 
 def reminders_in_steps(state: MonitorState, plan: MonitoringPlan, now: datetime) -> CommitSteps:
     """What is told only because time has passed."""
-    update = yield from remind_in_steps(state.open_incidents, state.active_alerts, plan.rules, now)
+    update = yield from remind_in_steps(state.open_incidents, state.active_alerts, rules_now(state, plan), now)
     state.open_incidents = update.open_incidents
     for alert in update.alerts:
         state.put(alert)
@@ -305,38 +302,3 @@ def is_watched(key: AlertKey, plan: MonitoringPlan) -> bool:
 def applies(plan: MonitoringPlan, check: str, zone: str) -> bool:
     """Whether the plan has this check look at this zone."""
     return zone in plan.zones and plan.asks(check, plan.zones[zone])
-
-
-def deciding_checks(plan: MonitoringPlan, zone: Zone) -> tuple[str, ...]:
-    """The checks without whose word the zone is not called well: those of HEALTH_CHECKS that are on for it; where none
-    is, all that ask it.
-    """
-    on = tuple(name for name in HEALTH_CHECKS if plan.cadence_of(name, zone))
-    return on or tuple(name for name in plan.checks if plan.asks(name, zone))
-
-
-def make_zone_status(
-    state: MonitorState, plan: MonitoringPlan, name: str, since: datetime | None, now: datetime
-) -> ZoneStatus:
-    """The status of a zone as it is now; its health is what it is ``since`` then."""
-    results, alerts, zone = state.results_of(name), state.of_zone(name), plan.zones[name]
-    cadences = tuple(
-        (check, plan.cadence_of(check, zone))
-        for check, kind in CHECKS.items()
-        if (plan.checks.get(check) or kind()).applies(zone)
-    )
-    drawn = zone_status(
-        zone, known_state(state, plan, zone), results, alerts, since, now, deciding_checks(plan, zone), cadences,
-        unheard=unheard(plan, zone), figures=state.transfers.of_zone(name),
-    )  # fmt: skip
-    return replace(drawn, last_notify=state.notifies.latest(name))
-
-
-def make_zone_summary(state: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:
-    """How the zone is, without a status of it."""
-    results, alerts, zone = state.results_of(name), state.of_zone(name), plan.zones[name]
-    well = state.is_answering(name)  # then nobody need look into its zone state
-    return summarise(
-        zone, None if well else known_state(state, plan, zone), results, alerts, now, deciding_checks(plan, zone),
-        well=well, unheard=unheard(plan, zone),
-    )  # fmt: skip

@@ -11,6 +11,7 @@ from alerting.incidents import IncidentUpdate
 from alerting.model import Alert, AlertKey, Transition
 from alerting.notification import OutboxMessage
 from alerting.outbox import Delivery, Outbox, OutboxError
+from alerting.silences import Silence
 from alerting.timeline import TimelineEntry
 from checks.model import Family, RememberedRecords, TransferFigures, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
@@ -145,6 +146,8 @@ class Commit:
     record_memories: tuple[RecordMemory, ...] = ()
     zone_sources: tuple[ZoneSource, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    """As they are now: made, or ended."""
     transfers: tuple[KeptTransfers, ...] = ()
 
     @classmethod
@@ -169,6 +172,7 @@ class Commit:
             or self.record_memories
             or self.zone_sources
             or self.timeline
+            or self.silences
             or self.transfers
         )
 
@@ -188,6 +192,8 @@ class StoredState:
     destinations: Mapping[str, str] = field(default_factory=dict)
     record_memories: Sequence[RecordMemory] = ()
     zone_sources: Sequence[ZoneSource] = ()
+    silences: Sequence[Silence] = ()
+    """All there are, the oldest first."""
     transfers: Sequence[KeptTransfers] = ()
 
 

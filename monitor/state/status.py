@@ -14,6 +14,7 @@ from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState
 from monitor.state.level import Level
 from monitor.state.notifies import Notify
+from monitor.state.silence_status import SilenceStatus
 from monitor.state.source_status import SourceStatus
 from monitor.state.sweep_status import SweepStatus
 
@@ -195,6 +196,7 @@ class Status:
     """By what the scheduler calls them: for each check one for each cadence."""
     sources: tuple[SourceStatus, ...] = ()
     """Where zones come from, the configuration itself aside."""
+    silences: SilenceStatus = field(default_factory=SilenceStatus)
     receivers: Mapping[str, ReceiverStatus] = field(default_factory=dict)
     outbox_pending: int = 0
     offline_families: tuple[str, ...] = ()

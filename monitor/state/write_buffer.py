@@ -53,6 +53,7 @@ def merge(older: Commit, newer: Commit) -> Commit:
         ),
         transfers=tuple({x[:2]: x for x in (*older.transfers, *newer.transfers) if x.zone not in gone}.values()),
         zone_sources=tuple({x.source: x for x in (*older.zone_sources, *newer.zone_sources)}.values()),
+        silences=tuple(({x.id: x for x in older.silences} | {x.id: x for x in newer.silences}).values()),
         destinations=newer.destinations if newer.destinations is not None else older.destinations,
     )
 

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from alerting.incident import Incident
 from alerting.model import Alert
+from alerting.silences import Silence
 from alerting.timeline import TimelineEntry
 from checks.model import Address, RememberedRecords, TransferFigures
 from checks.zone_state.codec import ZoneStateCodec
@@ -45,6 +46,7 @@ _INCIDENT = "select id, body from incidents where id = :incident"
 _TIMELINE = "select id, body from timeline where incident = :incident order by at desc, id desc limit :limit"
 MAX_ENTRIES = 1000
 """Of a timeline, and of deliveries, that are read."""
+_SILENCES = "select id, body from silences order by starts_at, id"
 _ADDRESS_HISTORY = """
     select zone, server, address, serial, outcome, since, until from (
         select zone, server, address, serial, state as outcome, since, until, id from address_history
@@ -59,6 +61,7 @@ _ADDRESS_HISTORY = """
 _PRUNING = (
     "delete from address_history where id in (select id from address_history where until < ? limit ?)",
     "delete from propagations where id in (select id from propagations where at < ? limit ?)",
+    "delete from silences where id in (select id from silences where ends_at < ? limit ?)",
     "delete from transitions where id in (select id from transitions where at < ? limit ?)",
     "delete from outbox where seq in (select seq from outbox where state <> 'waiting' and settled_at < ? limit ?)",
     """delete from sweeps where id in (
@@ -104,6 +107,7 @@ def remembered(db: Database) -> StoredState:
             destinations=outbox.destinations(db),
             record_memories=tuple(record_memories(db)),
             zone_sources=tuple(zone_sources(db)),
+            silences=tuple(_decoded(Silence, "silences", "id", db.query(_SILENCES))),
             transfers=tuple(zone_transfers(db)),
         )
 

@@ -223,3 +223,12 @@ def _timeline(db: Database) -> None:
     _index(db, "timeline_by_incident", "timeline (incident, at)")
     _index(db, "timeline_by_time", "timeline (at)")
     _index(db, "outbox_of_incident", "outbox (incident, seq)")
+
+
+@STEPS(name="0008_silences")
+def _silences(db: Database) -> None:
+    """Those that were made while the service ran; one that is over stays as long as all history."""
+    db.table("silences").create(
+        {"id": str, "starts_at": str, "ends_at": str, "body": str}, pk="id", not_null={"starts_at", "body"}
+    )
+    _index(db, "silences_by_end", "silences (ends_at)")

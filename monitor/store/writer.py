@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from alerting.flapping import FLAPPING_WINDOW
 from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Transition
+from alerting.silences import Silence
 from alerting.timeline import TimelineEntry
 from checks.model import TransferFigures
 from checks.zone_state.codec import ZoneStateCodec
@@ -51,6 +52,7 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     _record_memories(db, commit.record_memories)
     _zone_sources(db, commit.zone_sources)
     _zone_transfers(db, commit.transfers)
+    _silences(db, commit.silences)
     # Most commits have none of these, and insert_all takes some µs to find out.
     if commit.alerts:
         _alerts(db, commit.alerts)
@@ -179,6 +181,11 @@ def _zone_transfers(db: Database, transfers: Iterable[KeptTransfers]) -> None:
     gone = [(check, zone) for check, zone, figures in transfers if figures == nothing]
     write_many(db, 'replace into zone_transfers ("check", zone, body) values (?, ?, ?)', rows)
     write_many(db, 'delete from zone_transfers where "check" = ? and zone = ?', gone)
+
+
+def _silences(db: Database, silences: Iterable[Silence]) -> None:
+    rows = [(one.id, stamp(one.starts_at), stamp_or_none(one.ends_at), encode(one)) for one in silences]
+    write_many(db, "replace into silences (id, starts_at, ends_at, body) values (?, ?, ?, ?)", rows)
 
 
 def _alerts(db: Database, alerts: tuple[Alert, ...]) -> None:

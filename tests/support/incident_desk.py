@@ -9,6 +9,7 @@ from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
+from alerting.silences import NO_SILENCES, ActiveSilences
 from tests.support.alerts import minute, zone
 from tests.support.at_once import due_reminders, update_incidents
 
@@ -26,6 +27,7 @@ class Desk:
     receivers: tuple[str, ...] = ("oncall",)
     policy: Policy = field(default_factory=Policy)
     cadence: dict[str, timedelta] = field(default_factory=dict)
+    silences: ActiveSilences = NO_SILENCES
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     at: float = 0
@@ -66,6 +68,7 @@ class Desk:
             self.receivers,
             self.policy,
             {check: (every,) for check, every in self.cadence.items()},
+            silences=self.silences,
         )
 
     def put(self, alert: Alert) -> None:

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from alerting.audience_news import readdressed, tell_audiences
 from alerting.incident import RESOLVED, Cause, Incident
-from alerting.incident_lines import current
+from alerting.incident_lines import _kept, current, gravity, line_key
 from alerting.incident_members import IncidentMembers, is_undecided
 from alerting.incident_news import Rules, announce, announce_end
 from alerting.incident_now import Ended
+from alerting.incident_told import told_as
 from alerting.incidents import RELATED, IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
@@ -30,6 +31,8 @@ class UnservedZones:
 
     zones: tuple[str, ...] = ()
     certain: frozenset[str] = frozenset()
+    silenced: frozenset[str] = frozenset()
+    """Those of which nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +201,15 @@ def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rul
 
     As soon as that is certain of one of them those count too whose last alert is still in its grace.
     """
-    lost = unserved_zones(grave, rules.dependency_graph)
+    lost = unserved_zones(grave, rules.dependency_graph, rules.silences)
     found: dict[str, UnservedZones] = defaultdict(UnservedZones)
     for name, incident in members.items() if lost else ():
         here = {a.key: a.key.zone for a in incident.active_alerts if a.key.zone in lost}
         zones = sorted(zone for key, zone in here.items() if lost[zone].latest.key == key)
         certain = frozenset(zone for zone in zones if lost[zone].certain)
         if certain:
-            found[name] = UnservedZones(tuple(zones), certain)
+            silenced = frozenset(zone for zone in zones if lost[zone].silenced)
+            found[name] = UnservedZones(tuple(zones), certain, silenced)
     return found
 
 
@@ -223,9 +227,9 @@ def _go_on(
         return whole, messages
     anew, alerts = IncidentMembers(), {alert.key: alert for alert in members.active_alerts}
     for number, alert in enumerate(members.active_alerts):
-        anew.put(alert, number)
+        anew.put(alert, number, rules.silences.of(alert))
     for name in lost.zones:
-        anew.lose(name, certain=name in lost.certain)
+        anew.lose(name, certain=name in lost.certain, silenced=name in lost.silenced)
     done, more = tell_audiences(whole, anew, {}, Ended(members.over, unwatched), alerts, rules, now)
     told = done.told or whole.told
     return done, [replace(each, incident=replace(each.incident, receivers=told)) for each in (*messages, *more)]
@@ -239,9 +243,11 @@ def _go_on_in_whole(
     rules: Rules,
     now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
-    fresh = _as_of_now(incident, members, lost.zones, unwatched, now)
+    fresh = _as_of_now(incident, members, lost.zones, unwatched, rules, now)
     if members.active_alerts:
-        return announce(fresh, firing_of(current(members.active_alerts), rules.cadences, lost.certain), rules, now)
+        heard = [alert for alert in current(members.active_alerts) if not rules.silences.of(alert)]
+        firing = firing_of(heard, rules.cadences, lost.certain - lost.silenced)
+        return announce(fresh, told_as(fresh, _as_heard(fresh, members, heard, lost)), firing, rules, now)
     ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
     ended = max([ended, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)
@@ -252,6 +258,7 @@ def _as_of_now(
     members: Members,
     unserved: tuple[str, ...],
     unwatched: Collection[AlertKey],
+    rules: Rules,
     now: datetime,
 ) -> Incident:
     """What is bad now, out of the alerts; what is not any more becomes past."""
@@ -283,6 +290,43 @@ def _as_of_now(
         flapping=2 * sum(alert.flapping for alert in known) > len(known),
         lines=whole_lines(incident.lines, active_alerts, members.over, unwatched, now),
         eased_at=now if eased else incident.eased_at,
+        silenced=sum(bool(rules.silences.of(alert)) for alert in active_alerts),
+        silenced_zones=_silenced_zones(active_alerts, rules),
+        silences=tuple(sorted({name for alert in active_alerts for name in rules.silences.of(alert)})),
+    )
+
+
+def _silenced_zones(alerts: Sequence[Alert], rules: Rules) -> tuple[str, ...]:
+    heard = {alert.key.zone for alert in alerts if not rules.silences.of(alert)}
+    return tuple(sorted({alert.key.zone for alert in alerts if alert.key.zone} - heard))
+
+
+def _as_heard(incident: Incident, members: Members, heard: Sequence[Alert], lost: UnservedZones) -> Incident:
+    """Without what is silenced."""
+    if not incident.silenced:
+        return incident
+    certain = lost.certain - lost.silenced
+    unserved = tuple(zone for zone in lost.zones if zone not in lost.silenced) if certain else ()
+    known = [alert.severity for alert in heard if alert.phase is not Phase.PENDING]
+    severity = max(known, default=incident.notified.severity if incident.notified else Severity.INFO)
+    standing = {line_key(alert.key) for alert in current(members.active_alerts)}
+    past = [line for line in incident.lines if (line.code, line.server, line.address) not in standing]
+    lines = whole_lines((), heard, (), (), incident.began_at)
+    return replace(
+        incident,
+        severity=Severity.CRITICAL if unserved else severity,
+        began_at=min((alert.began for alert in heard), default=incident.began_at),
+        zones=tuple(sorted({alert.key.zone for alert in heard if alert.key.zone})),
+        servers=tuple(sorted({alert.key.server for alert in heard if alert.key.server})),
+        codes=tuple(sorted({alert.key.code for alert in heard})),
+        findings=len(heard),
+        recovering=sum(alert.phase is Phase.RECOVERING for alert in heard),
+        unserved=unserved,
+        flapping=2 * sum(alert.flapping for alert in heard if alert.phase is not Phase.PENDING) > len(known),
+        lines=_kept(sorted([*lines, *past], key=gravity)),
+        silenced=0,
+        silenced_zones=(),
+        silences=(),
     )
 
 

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from alerting.firing import Firing, patience_of
 from alerting.incident import IncidentFinding
 from alerting.incident_lines import LineKey, _ended, _grown, _kept, gravity, line_key
-from alerting.incident_members import CONSEQUENCES
-from alerting.incident_news import Firing, _patience
+from alerting.incident_tally import CONSEQUENCES
 from alerting.line_tally import SAMPLE_SIZE
 from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import OUT_OF_SERVICE, DependencyGraph
+from alerting.silences import ActiveSilences
 from alerting.unserved import BAD, ServerAddress, Unserved, _all_out, _certainty, _since
 from checks.model.finding_type import Severity
 
@@ -92,14 +93,16 @@ def firing_of(
         servers=frozenset(alert.key.server for alert in message if alert.key.server is not None),
         codes=codes,
         patience=max(
-            (_patience(cadence) for a in firing for cadence in cadences.get(a.key.check, ())), default=timedelta(0)
+            (patience_of(cadence) for a in firing for cadence in cadences.get(a.key.check, ())), default=timedelta(0)
         ),
         more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
         unserved=unserved,
     )
 
 
-def unserved_zones(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Mapping[str, Unserved]:
+def unserved_zones(
+    alerts: Iterable[Alert], dependency_graph: DependencyGraph, silences: ActiveSilences
+) -> Mapping[str, Unserved]:
     """The zones of which every address of every server has an alert that it is of no use.
 
     Hidden servers are not counted where there are others: no resolver asks them. What recovers counts as good.
@@ -116,5 +119,6 @@ def unserved_zones(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -
         zone = dependency_graph.template(name)
         if zone is not None and _all_out(zone, places.keys()):
             certain = all(alert.phase is Phase.FIRING for alert in places.values())
-            found[name] = Unserved(max(places.values(), key=_since), certain)
+            heard = [alert for alert in places.values() if not silences.of(alert)]
+            found[name] = Unserved(max(heard or places.values(), key=_since), certain, silenced=not heard)
     return found

@@ -15,6 +15,7 @@ from alerting.incidents import IncidentUpdate, OpenIncidents, begin_index, note_
 from alerting.model import Alert, AlertKey, Policy, Route, Transition
 from alerting.reopening import past_incidents
 from alerting.root_cause import DependencyGraph
+from alerting.silences import ActiveSilences, Matchers, Silence
 from checks.model import Address, CheckResult, Finding, Health, Server, Zone
 from checks.model.finding_type import Severity
 from monitor.store.codec import decode, encode
@@ -42,6 +43,14 @@ ROUTES = (
     Route(("quiet",), zones=("z0.example",), grace=timedelta(minutes=2), send_resolved=False),
 )
 ALERT_POLICY = widest(POLICY, ROUTES)
+
+SILENCED = (
+    Matchers(zones=("z1.example",)),
+    Matchers(servers=("ns2",)),
+    Matchers(servers=("ns3", "ns4"), severity=(Severity.CRITICAL,)),
+    Matchers(codes=("serial-late", "server-unreachable")),
+    Matchers(zones=("z*",), codes=("record-differs", "not-checked")),
+)
 
 
 def servers(chance: random.Random) -> dict[str, Server]:
@@ -149,6 +158,13 @@ class Twin:
             self.put(alert)
         self.fold([alert for alert, _ in gone], [moved for _, moved in gone if moved is not None])
 
+    def silence(self) -> None:
+        """Other silences are active than before."""
+        chosen = [matchers for matchers in SILENCED if self.chance.random() < 0.3]
+        silences = [Silence(str(n), each, START, None, "a", "", START) for n, each in enumerate(chosen)]
+        self.rules = replace(self.rules, silences=ActiveSilences(tuple(silences)))
+        self.fold([], [], anew=True)
+
     def other_severities(self) -> None:
         code = self.chance.choice([code for codes in CODES.values() for code in codes])
         self.severity[code] = self.chance.choice(list(Severity))
@@ -219,6 +235,7 @@ def live(seed: int, steps: int) -> int:
         twin.remove: 0.05,
         twin.restart: 0.05,
         twin.offline: 0.1,
+        twin.silence: 0.1,
         twin.other_severities: 0.04,
     }
     for _ in range(steps):

@@ -1,8 +1,8 @@
 """Whatever happens, in whatever order: what must hold of incidents and of what is told of them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from alerting.alert_state import apply_result, withdraw
 from alerting.audience import widest
 from alerting.incident import Incident, IncidentEvent, IncidentFinding
+from alerting.incident_index import IncidentIndex
 from alerting.incident_lines import current
+from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Rules
+from alerting.incident_told import as_heard
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Policy, Route
 from alerting.notification import OutboxMessage
 from alerting.reopening import past_incidents
 from alerting.root_cause import DependencyGraph
 from alerting.routing import route
+from alerting.silences import NO_SILENCES, ActiveSilences, Matchers, Silence
 from checks.model import Finding
 from checks.model.finding_type import Severity
 from monitor.store.codec import decode, encode
@@ -44,6 +48,12 @@ ROUTES = (
 )
 ALERT_POLICY = widest(POLICY, ROUTES)
 RULES = Rules(TOPOLOGY, ROUTES, RECEIVERS, POLICY)
+SILENCED = (
+    Matchers(zones=("a.example",)),
+    Matchers(servers=("ns2", "ns3")),
+    Matchers(severity=(Severity.CRITICAL,)),
+    Matchers(codes=("serial-late", "ttl-differs"), zones=("b*", "c*")),
+)
 
 FINDINGS = st.lists(
     st.builds(finding, st.sampled_from(CODES), st.sampled_from(SERVERS)),
@@ -55,6 +65,7 @@ BATCH = st.dictionaries(st.sampled_from(ZONES), st.one_of(st.none(), FINDINGS), 
 STEP = st.one_of(
     BATCH.map(lambda said: ("look", said)),
     st.just(("restart", {})),
+    st.sets(st.sampled_from(range(len(SILENCED)))).map(lambda chosen: ("silence", dict.fromkeys(map(str, chosen)))),
     st.sampled_from(ZONES).map(lambda name: ("remove", {name: None})),
 )
 
@@ -69,6 +80,17 @@ class Life:
     told: list[OutboxMessage] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     minute: int = 0
+    silences: ActiveSilences = NO_SILENCES
+
+    @property
+    def rules(self) -> Rules:
+        return replace(RULES, silences=self.silences)
+
+    def silence(self, numbers: Iterable[str]) -> None:
+        self.silences = ActiveSilences(
+            tuple(Silence(n, SILENCED[int(n)], START, None, "ann", "", START) for n in sorted(numbers))
+        )
+        self.take(update_incidents(self.open_incidents, self.active_alerts, (), (), self.rules, self.now, anew=True))
 
     def step(self, what: str, said: dict[str, list[Finding] | None]) -> None:
         self.minute += 1
@@ -76,11 +98,13 @@ class Life:
             self.restart()
         elif what == "wait":
             pass
+        elif what == "silence":
+            self.silence(said)
         elif what == "remove":
             self.change(*map(list, zip(*(withdraw(a, self.now) for a in self.of(next(iter(said)))), strict=False)))
         else:
             self.look(said)
-        self.take(due_reminders(self.open_incidents, self.active_alerts, RULES, self.now))
+        self.take(due_reminders(self.open_incidents, self.active_alerts, self.rules, self.now))
 
     @property
     def now(self):  # type: ignore[no-untyped-def]
@@ -103,15 +127,27 @@ class Life:
         for alert in changed:
             self.put(alert)
         moved = [each for each in transitions if each is not None]
-        self.take(update_incidents(self.open_incidents, self.active_alerts, changed, moved, RULES, self.now))
+        self.take(update_incidents(self.open_incidents, self.active_alerts, changed, moved, self.rules, self.now))
 
     def take(self, kept: IncidentUpdate) -> None:
         for alert in kept.alerts:
             self.put(alert)
         self.open_incidents = kept.open_incidents
         self.told += kept.messages
+        for message in kept.messages:
+            self.tells_what_is_heard(message)
         self.ended |= {incident.id for incident in kept.incidents if incident.phase == "resolved"}
         self.ended -= kept.open_incidents.incidents.keys()
+
+    def tells_what_is_heard(self, message: OutboxMessage) -> None:
+        """News names nothing that is silenced, unless somebody is released from what he knows."""
+        if message.event is IncidentEvent.RESOLVED:
+            return
+        heard = [alert for alert in self.active_alerts.values() if not self.silences.of(alert)]
+        assert message.incident.findings
+        assert set(message.incident.zones) <= {alert.key.zone for alert in heard}
+        assert set(message.incident.codes) <= {alert.key.code for alert in heard}
+        assert set(message.incident.servers) <= {alert.key.server for alert in heard}
 
     def put(self, alert: Alert) -> None:
         if alert.quiet:
@@ -157,7 +193,7 @@ def holds(life: Life) -> None:
                 receiver in life.open_incidents.incidents[incident].told
             )
     for incident in life.open_incidents.incidents.values():
-        members = [a for a in life.active_alerts.values() if a.incident == incident.id]
+        members = current([a for a in life.active_alerts.values() if a.incident == incident.id])
         known = {receiver for name, receiver in heard if name == incident.id}
         assert set(incident.told) <= known
         assert len(incident.told) == len(incident.receivers) + sum(len(part.receivers) for part in incident.parts)
@@ -182,11 +218,26 @@ def stands(line: IncidentFinding, members: Sequence[Alert]) -> bool:
 def agrees(life: Life) -> None:
     """Once nothing has moved for longer than anything waits, who is told of an incident is who is concerned by it."""
     for incident in life.open_incidents.incidents.values():
-        if not incident.recovering:
+        if incident.recovering:
+            continue
+        members = members_of(life, incident)
+        heard, firing = as_heard(incident, members, life.active_alerts), members.heard.firing()
+        news = replace(heard, zones=firing.zones.inorder, servers=firing.servers.inorder, codes=firing.codes.inorder)
+        assert (set(route(news, ROUTES, RECEIVERS)) if news.codes else set()) <= set(incident.told)
+        if incident.notified is not None and news.codes:
+            assert heard.severity <= incident.notified.severity
+            assert set(news.zones) <= set(incident.notified.zones) <= {*incident.zones, *incident.left_zones}
+        if not incident.silenced and incident.told:
             assert set(incident.told) == set(route(incident, ROUTES, RECEIVERS))
-            assert incident.notified is None or incident.severity <= incident.notified.severity
-            for part in incident.parts:
-                assert not part.receivers or (part.notified and part.severity <= part.notified.severity)
+        for part in incident.parts:
+            told = not incident.silenced and part.receivers
+            assert not told or (part.notified and part.severity <= part.notified.severity)
+
+
+def members_of(life: Life, incident: Incident) -> IncidentMembers:
+    index = IncidentIndex.of(TOPOLOGY, life.open_incidents.incidents, life.active_alerts, life.silences)
+    index.settle()
+    return index.members[incident.id]
 
 
 @examples(120)
@@ -198,6 +249,11 @@ def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]
         holds(life)
     active_alerts = [a for a in life.active_alerts.values() if a.phase is not Phase.RECOVERING]
     if len(active_alerts) == len(life.active_alerts):
+        for _ in range(90):
+            life.step("wait", {})
+        holds(life)
+        agrees(life)
+        life.step("silence", {})
         for _ in range(90):
             life.step("wait", {})
         holds(life)

@@ -201,6 +201,7 @@ def test_defaults_on_the_page_are_the_defaults(section: str, key: str, value: st
         "tokens": '[tokens.anna]\ntoken = "correct-horse-battery"\n',
         "keys": '[keys.k]\nsecret = "aGVsbG8gd29ybGQ="\n',
         "catalogs": '[[catalogs]]\nzone = "c.example"\nfrom = ["192.0.2.1"]\n',
+        "maintenance": '[[maintenance]]\nname = "n"\nstart = "02:00"\nduration = "1h"\nservers = "ns*"\n',
         "lists": '[[lists]]\nfile = "zones.txt"\n',
     }.get(section, f"[{section}]\n")
     if (section, key) == ("lists", "refresh"):

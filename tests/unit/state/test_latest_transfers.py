@@ -9,9 +9,9 @@ from checks.model import Expectation, TransferResult, TransferRule, Transport, Z
 from checks.soa_serial import SoaSerial
 from checks.transfer import Transfer
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import make_zone_status
 from monitor.state.ports import Commit, KeptTransfers
 from monitor.state.write_buffer import merge
+from monitor.state.zone_views import make_zone_status
 from monitor.store.sqlite import SqliteStore
 from tests.support.evaluator import EvaluatorBench
 from tests.support.monitor_state import Clock, minute, plan

@@ -20,7 +20,8 @@ from monitor.state.columns import change_to
 from monitor.state.monitor_result import MONITOR
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
-from monitor.state.pipeline import drop_unmonitored, make_zone_status, process
+from monitor.state.pipeline import drop_unmonitored, process
+from monitor.state.zone_views import make_zone_status
 from tests.support.at_once import reminders
 from tests.support.monitor_state import AT_ONCE, looks, minute, plan, reached
 from tests.support.observations import NOON, QUICK, checked_at, server, zone

@@ -1,0 +1,44 @@
+"""Silences and maintenance windows as JSON values: of the API, and of commands."""
+
+from datetime import datetime
+from typing import Any
+
+from alerting.maintenance import DAYS, MaintenanceWindow
+from alerting.silences import Matchers
+from monitor.config.durations import written
+from monitor.web.formatting import iso
+
+OCCURRENCES = 3
+"""Told of each maintenance window: the one that is under way, and the next."""
+
+
+def matchers_data(matchers: Matchers) -> dict[str, Any]:
+    return {
+        "zones": list(matchers.zones),
+        "servers": list(matchers.servers),
+        "codes": list(matchers.codes),
+        "severity": [str(severity) for severity in matchers.severity],
+    }
+
+
+def window_data(window: MaintenanceWindow, now: datetime) -> dict[str, Any]:
+    """A maintenance window, and when it comes next; the first may be under way."""
+    return {
+        "name": window.name,
+        "matchers": matchers_data(window.matchers),
+        "comment": window.comment,
+        "when": when(window),
+        "next": [
+            {"starts_at": iso(one.starts_at), "ends_at": iso(one.ends_at), "active": one.is_active(now)}
+            for one in window.next(now, OCCURRENCES)
+        ],
+    }
+
+
+def when(window: MaintenanceWindow) -> str:
+    """When it comes, in words."""
+    again = window.recurrence
+    if again is None:
+        return "once"
+    days = "every day" if len(again.days) == len(DAYS) else ", ".join(DAYS[day] for day in sorted(again.days))
+    return f"{days} at {again.start:%H:%M} {again.timezone}, for {written(again.duration)}"

@@ -1,12 +1,15 @@
 """Whose serials are whose in a zone that is signed on its way from the primary to those who serve it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, count
 
 from checks.model import Server
 
 SIGNED_GROUP = "signed"
-"""The serial group of a signer, and of those who have the zone from it, where it is not said to be in another one."""
+"""The serial group of a signer, and of those who have the zone from it, where it is not said to be in another one; with
+a number behind it where others are called so.
+"""
 
 
 def with_signer(servers: Sequence[Server], primary: str, signer: str) -> tuple[Server, ...]:
@@ -19,7 +22,7 @@ def with_signer(servers: Sequence[Server], primary: str, signer: str) -> tuple[S
     if primary not in known or signer not in known:
         return tuple(servers)
     unsigned, own = known[primary].group, known[signer].group
-    group = own if own != unsigned else SIGNED_GROUP
+    group = own if own != unsigned else _free_group({server.group for server in servers})
     before = _before(known, primary, signer)
     return tuple(
         server
@@ -31,6 +34,11 @@ def with_signer(servers: Sequence[Server], primary: str, signer: str) -> tuple[S
         )
         for server in servers
     )
+
+
+def _free_group(taken: Collection[str]) -> str:
+    numbered = (f"{SIGNED_GROUP}-{number}" for number in count(2))
+    return next(name for name in chain((SIGNED_GROUP,), numbered) if name not in taken)
 
 
 def _before(known: Mapping[str, Server], primary: str, signer: str) -> set[str]:

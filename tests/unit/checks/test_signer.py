@@ -57,6 +57,16 @@ ARRANGED: list[tuple[str, tuple[Server, ...], dict[str, tuple[str, tuple[str, ..
         {"p": ("", ()), "s": ("signed", ("p",)), "a": ("signed", ("s",)), "b": ("signed", ("s",))},
     ),
     (
+        "another provider's group is called so already",
+        (made("p"), made("s"), made("a"), made("b", "signed")),
+        {"p": ("", ()), "s": ("signed-2", ("p",)), "a": ("signed-2", ("s",)), "b": ("signed", ("s",))},
+    ),
+    (
+        "and one is called as the next would be",
+        (made("p"), made("s"), made("a", "signed-2"), made("b", "signed")),
+        {"p": ("", ()), "s": ("signed-3", ("p",)), "a": ("signed-2", ("s",)), "b": ("signed", ("s",))},
+    ),
+    (
         "who follows a follower",
         (made("p"), made("s"), made("a"), made("b", "", "a")),
         {"p": ("", ()), "s": ("signed", ("p",)), "a": ("signed", ("s",)), "b": ("signed", ("a",))},

@@ -77,8 +77,8 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "lasted": format_duration(ended - incident.began_at),
         "explained": [Explained(e.code, e.meaning, e.advice) for e in codes],
         "cures": codes[0].fixes(_bare(standing[0].zone)) if codes else (),
-        "dig": _dig(standing),
-        "link": link(incident, url),
+        "dig": dig_lines(standing),
+        "link": link(incident, message.event, url),
         "delayed": at - message.at >= DELAYED,
         "at": message.at,
     }
@@ -94,7 +94,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         html=_TEMPLATES.get_template("incident.html").render(words),
         data=as_data(incident),
         summary=_TEMPLATES.get_template("summary.txt").render(words).strip(),
-        link=link(incident, url),
+        link=link(incident, message.event, url),
         sent_at=at,
     )
 
@@ -155,15 +155,12 @@ def _finding(line: IncidentFinding) -> dict[str, object]:
     }
 
 
-def link(incident: Incident, url: str | None) -> str | None:
-    """Where the page shows it."""
+def link(incident: Incident, event: IncidentEvent, url: str | None) -> str | None:
+    """Where the page shows it; a specimen has no page of its own."""
     if not url:
         return None
-    if incident.cause.kind == "zone":
-        return f"{url.rstrip('/')}/zones/{quote(incident.cause.name, safe='')}"
-    if incident.cause.kind == "server":
-        return f"{url.rstrip('/')}/servers/{quote(incident.cause.name, safe='')}"
-    return f"{url.rstrip('/')}/incidents"
+    own = "" if event is IncidentEvent.TEST else f"/{quote(incident.id, safe='')}"
+    return f"{url.rstrip('/')}/incidents{own}"
 
 
 def _codes(lines: Iterable[IncidentFinding]) -> list[RunbookEntry]:
@@ -171,8 +168,8 @@ def _codes(lines: Iterable[IncidentFinding]) -> list[RunbookEntry]:
     return [explain(code) for code in seen if code in FINDING_TYPES][:MAX_CODES]
 
 
-def _dig(lines: Iterable[IncidentFinding]) -> list[str]:
-    """The lines that show the first finding of each code."""
+def dig_lines(lines: Iterable[IncidentFinding]) -> list[str]:
+    """The commands that show the first finding of each code."""
     first: dict[str, IncidentFinding] = {}
     for line in lines:
         first.setdefault(line.code, line)

@@ -19,6 +19,7 @@ from monitor.web.diff_page import DiffPage
 from monitor.web.diffs import DiffEndpoint, Diffs
 from monitor.web.events import Events
 from monitor.web.headline import scheduler_stalled
+from monitor.web.incident_page import IncidentPage
 from monitor.web.incident_records import IncidentEndpoints
 from monitor.web.login_attempts import LoginAttempts
 from monitor.web.metrics_endpoint import MetricsEndpoint
@@ -46,6 +47,7 @@ def build(context: WebContext) -> Starlette:
         routes=[
             *diff_page.routes(),
             *Pages(context, snapshot, renderer, diff_page).routes(),
+            *IncidentPage(context, snapshot, renderer).routes(),
             Route("/api/v1/zones/{zone:path}/wait", Waits(context, snapshot), methods=["GET", "POST"]),
             Route(
                 "/api/v1/zones/{zone:path}/diff", DiffEndpoint(context, snapshot, diffs).serve, methods=["GET", "POST"]

@@ -40,7 +40,8 @@ class Taken:
 
 
 TAKEN = (
-    Taken(re.compile(r"/login|/logout|/zones/.+/diff|/incidents/[^/]+/acknowledge"), octets=MAX_FORM_SIZE),
+    Taken(re.compile(r"/login|/logout|/zones/.+/diff"), octets=MAX_FORM_SIZE),
+    Taken(re.compile(r"/incidents/[^/]+/acknowledge")),
     Taken(re.compile(r"/api/v1/zones/.+/(?:wait|diff)")),
     Taken(re.compile(r"/api/v1/incidents/[^/]+/acknowledge"), ("POST", "DELETE")),
 )

@@ -41,6 +41,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "clock": formatting.clock,
     "code_path": view_models.code_path,
     "duration": format_duration,
+    "incident_path": view_models.incident_path,
     "health_level": view_models.HEALTH_LEVELS.__getitem__,
     "kept_difference": kept_difference,
     "level": severity_level,

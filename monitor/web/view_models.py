@@ -43,6 +43,10 @@ def code_path(code: str) -> str:
     return "/codes/" + quote(code, safe="")
 
 
+def incident_path(id: str) -> str:
+    return "/incidents/" + quote(id, safe="")
+
+
 def cause_path(cause: Cause) -> str:
     """Empty where the cause has no page of its own."""
     path = {"zone": zone_path, "server": server_path}.get(cause.kind)

@@ -28,7 +28,7 @@ function keep(main) {
     value: within && "value" in focus ? focus.value : null,
     range: within && focus.selectionStart !== undefined && focus.type === "search"
       ? [focus.selectionStart, focus.selectionEnd] : null,
-    chosen: Array.from(main.querySelectorAll("select[id], input[type=checkbox][id]"), (one) => [one.id, one.value, one.checked]),
+    chosen: Array.from(main.querySelectorAll("select[id], input[type=checkbox][id], input[type=text][id]"), (one) => [one.id, one.value, one.checked]),
     open: Array.from(main.querySelectorAll("details[open][id]"), (one) => one.id),
     scroll: [window.scrollX, window.scrollY],
   };
@@ -43,6 +43,7 @@ function restore(main, kept) {
     const one = document.getElementById(id);
     if (!one || !main.contains(one)) continue;
     if (one.type === "checkbox") one.checked = checked;
+    else if (one.type === "text") one.value = value;
     else if (Array.from(one.options, (option) => option.value).includes(value)) one.value = value;
   }
   let focus = kept.id ? document.getElementById(kept.id) : null;

@@ -90,8 +90,8 @@ async def test_the_request_as_it_arrives(server: HookServer) -> None:
         "type": "incident.opened",
         "timestamp": "2026-11-20T10:00:00Z",
         "title": "[FIRING critical] example.org.: ns2 is late",
-        "text": "example.org.: ns2 is late\nSince 2026-11-20 10:00:00 UTC.\nhttps://dns.example.com/zones/example.org.",
-        "link": "https://dns.example.com/zones/example.org.",
+        "text": "example.org.: ns2 is late\nSince 2026-11-20 10:00:00 UTC.\nhttps://dns.example.com/incidents/20261120T100000-3f9a2c",
+        "link": "https://dns.example.com/incidents/20261120T100000-3f9a2c",
         "data": NOTE.data,
     }
     assert signed.startswith("v1,")

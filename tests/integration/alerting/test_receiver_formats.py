@@ -17,7 +17,7 @@ from checks.model.finding_type import Severity
 from tests.support.alerts import OPENED_MESSAGE, minute
 from tests.support.hookserver import HookServer, Request, hookserver, reply
 
-LINK = "https://dns.example.com/zones/example.org."
+LINK = "https://dns.example.com/incidents/20261120T100000-3f9a2c"
 KEY = "0123456789abcdef0123456789abcdef"
 
 

@@ -146,7 +146,7 @@ SEE FOR YOURSELF
 
     dig @192.0.2.2 example.org. SOA +norecurse +nsid
 
-https://dns.example.com/zones/example.org.
+https://dns.example.com/incidents/20261120T100000-3f9a2c
 
 --\x20
 soawatch, incident 20261120T100000-3f9a2c (zone example.org.)
@@ -199,7 +199,7 @@ def test_a_server_that_fails_for_thousands_of_zones_is_one_line_with_a_count() -
     assert note.subject.startswith("[FIRING critical] ns2, 10\u00a0000 zones: ns2 (192.0.2.2) cannot be reached")
     assert "* server-unreachable (critical) 10\u00a0000 zones at ns2 (192.0.2.2)\n" in note.text
     assert "z00003.example., z00004.example. and 9\u00a0995 more\n  for example: ns2" in note.text
-    assert "https://dns.example.com/servers/ns2\n" in note.text
+    assert "https://dns.example.com/incidents/20261120T100000-3f9a2c\n" in note.text
     assert len(note.text) < 5000
     assert len(note.html) < 10_000
 
@@ -274,7 +274,7 @@ def test_an_incident_about_no_place_names_the_monitor() -> None:
     note = render(message(incident), "https://dns.example.com")
     assert note.subject == "[FIRING warning] the monitor: no server answers over ipv6"
     assert "* monitor-offline (warning)\n  no server answers over ipv6\n" in note.text
-    assert "https://dns.example.com/incidents\n" in note.text
+    assert "https://dns.example.com/incidents/20261120T100000-3f9a2c\n" in note.text
 
 
 def test_a_finding_about_the_zone_as_a_whole_names_no_server() -> None:
@@ -351,19 +351,13 @@ def test_the_html_says_what_the_text_says() -> None:
         assert "soawatch, incident 20261120T100000-3f9a2c" in note.html
 
 
-@pytest.mark.parametrize(
-    ("cause", "page"),
-    [
-        (Cause("zone", "example.org."), "/zones/example.org."),
-        (Cause("zone", "0/26.2.0.192.in-addr.arpa."), "/zones/0%2F26.2.0.192.in-addr.arpa."),
-        (Cause("zone", 'a"><script>.'), "/zones/a%22%3E%3Cscript%3E."),
-        (Cause("server", "ns2"), "/servers/ns2"),
-        (Cause("vantage", "local"), "/incidents"),
-    ],
-)
-def test_where_the_page_shows_it(cause: Cause, page: str) -> None:
-    assert link(replace(INCIDENT, cause=cause), "https://dns.example.com/") == f"https://dns.example.com{page}"
-    assert link(replace(INCIDENT, cause=cause), None) is None
+def test_where_the_page_shows_it() -> None:
+    """A specimen has no page of its own, and what is in an id can be no other's path."""
+    url, opened = "https://dns.example.com/", IncidentEvent.OPENED
+    assert link(INCIDENT, opened, url) == "https://dns.example.com/incidents/20261120T100000-3f9a2c"
+    assert link(replace(INCIDENT, id="../x?y"), opened, url) == "https://dns.example.com/incidents/..%2Fx%3Fy"
+    assert link(INCIDENT, IncidentEvent.TEST, url) == "https://dns.example.com/incidents"
+    assert link(INCIDENT, opened, None) is None
 
 
 def test_the_incident_as_the_api_shows_it() -> None:

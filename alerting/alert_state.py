@@ -118,7 +118,9 @@ def apply_result(
             continue
         if finding := found.get(key):
             severe = severity_of(key.code, severity)
-            alert = replace(alert, text=finding.text, severity=severe, inherited=finding.inherited)
+            alert = replace(
+                alert, text=finding.text, severity=severe, inherited=finding.inherited, difference=finding.difference
+            )
         alert, transition = advance(alert, _health(key, finding, result), result.at, _policy_for(key, policy))
         touched.append(alert)
         if transition is not None:

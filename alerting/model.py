@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from checks.model import Address
+from checks.model import Address, RecordDifference
 from checks.model.finding_type import Severity
 
 NOT_CHECKED = "not-checked"
@@ -121,6 +121,8 @@ class Alert:
     seen: datetime | None = field(default=None, compare=False)
     inherited: bool = field(default=False, compare=False)
     """What it says was found with other zones at the same address, and not with this one."""
+    difference: RecordDifference | None = field(default=None, compare=False)
+    """The records that it is about, one by one, where it tells of some that differ."""
     flaps: Flaps | None = None
     """How often it has come and gone; kept for a while after it is OK."""
     flapping: bool = False

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion, Statement
 from checks.common.canary_values import arrived, values_of
-from checks.common.rrset_compare import ALIAS, DELEGATION, content_of
+from checks.common.rrset_content import ALIAS, DELEGATION, content_of
 from checks.common.text import format_duration, server_at
 from checks.common.update_texts import why_not_done
 from checks.model import (

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common.content_finding import CONTENT_DIFFERS
+from checks.common.record_differences import record_difference
 from checks.common.signed_rrsets import EXPIRED, moment
-from checks.common.text import enumerated, format_duration, format_time, plural, server_at, truncate
+from checks.common.text import enumerated, format_duration, format_time, plural, server_at
 from checks.common.transfer_rules import reaches, transfer_query
 from checks.common.transferred_zone import TransferredZone
 from checks.common.transfers import transfer_rules, whole_transfers, why_not_given
@@ -38,9 +39,6 @@ SUBJECT = ""
 
 MAX_PARTS = 16
 """Parts of a zone (``ZoneContent``) of which the records are looked at, for each address that differs in more."""
-
-MAX_SHOWN = 20
-"""Records shown of those that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +155,7 @@ class Content:
         partly = own.overflow or theirs.overflow
         if not difference.number and not partly:
             return None
-        text = _text(copy, reference, difference, partly=partly)
-        return Finding(CONTENT_DIFFERS.code, text, copy.server.name, copy.address, SUBJECT)
+        return _finding(copy, reference, difference, partly=partly)
 
 
 def _places(zone: Zone) -> Iterator[Query]:
@@ -247,13 +244,15 @@ def _unsure(copy: TransferredZone, reason: str) -> Inconclusive:
     return Inconclusive(copy.server.name, copy.address, SUBJECT, reason)
 
 
-def _text(copy: TransferredZone, reference: TransferredZone, difference: ZoneDifference, *, partly: bool) -> str:
-    """ "ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, and has 1 record less and 1 more: - www… A …"."""
+def _finding(copy: TransferredZone, reference: TransferredZone, difference: ZoneDifference, *, partly: bool) -> Finding:
+    """ "ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, with other records: 1 record missing, 1 more: - www…"."""
     who = f"{server_at(copy.server.name, copy.address)} is on serial {copy.serial} as"
     head = f"{who} {server_at(reference.server.name, reference.address)} is, with other records"
-    lines = [*(f"- {line}" for line in difference.removed)][: MAX_SHOWN // 2]
-    lines += [*(f"+ {line}" for line in difference.added)][: MAX_SHOWN - len(lines)]
-    if partly or not lines:
-        return f"{head}, too many to compare here"
-    count = f"{plural(len(difference.removed), 'record')} missing, {len(difference.added)} more"
-    return f"{head}: {count}: {'; '.join(truncate(line, 160) for line in lines)}"
+    found = record_difference(head, reference.server.name, difference.removed, difference.added)
+    if partly or found is None:
+        found, text = None, f"{head}, too many to compare here"
+    else:
+        lines = [*(f"- {line}" for line in found.removed), *(f"+ {line}" for line in found.added)]
+        count = f"{plural(len(difference.removed), 'record')} missing, {len(difference.added)} more"
+        text = f"{head}: {count}: {'; '.join(lines)}"
+    return Finding(CONTENT_DIFFERS.code, text, copy.server.name, copy.address, SUBJECT, difference=found)

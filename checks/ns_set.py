@@ -12,13 +12,13 @@ from checks.common.agreement import Likeness, agreed
 from checks.common.rrset_compare import (
     AddressCopy,
     Difference,
-    content_of,
     copies,
     differences,
     majority,
     record_queries,
     reference_copies,
 )
+from checks.common.rrset_content import content_of
 from checks.common.text import enumerated
 from checks.common.unbumped import UNBUMPED, find_edit, remember, words_of
 from checks.model import (
@@ -263,7 +263,7 @@ def _compared(
         return
     for one in differences(zone, zone_state, every, wanted, poll.at):
         if isinstance(one, Difference):
-            yield Finding(NS_DIFFERS.code, one.text, one.copy.server.name, one.copy.address)
+            yield Finding(NS_DIFFERS.code, one.text, one.copy.server.name, one.copy.address, difference=one.records)
         else:
             yield Inconclusive(one.server, one.address, reason=one.reason)
 

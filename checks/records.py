@@ -13,7 +13,6 @@ from checks.common.rrset_compare import (
     MACHINES,
     PROPAGATING,
     AddressCopy,
-    RRsetContent,
     copies,
     differences,
     late,
@@ -21,6 +20,7 @@ from checks.common.rrset_compare import (
     record_queries,
     reference_copies,
 )
+from checks.common.rrset_content import RRsetContent
 from checks.common.text import enumerated, holders, server_at, truncate
 from checks.common.unbumped import UNBUMPED, find_edit, remember, words_of
 from checks.model import (
@@ -204,7 +204,8 @@ def _compared(
             yield Inconclusive(one.copy.server.name, one.copy.address, str(record), NEW)
         else:
             code = CONTENT_DIFFERS.code if one.same_serial else RECORDS_DIFFER.code
-            yield Finding(code, one.text, one.copy.server.name, one.copy.address, str(record))
+            where = one.copy.server.name, one.copy.address
+            yield Finding(code, one.text, *where, str(record), difference=one.records)
     having = [copy for copy in every if record in copy.contents]
     if len(having) == 1 and record.expect is None:
         copy = having[0]

@@ -1,7 +1,7 @@
 """The check signatures: those of the zone's records are valid, will be for long enough, and are everywhere the same."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -282,7 +282,8 @@ def _keys(
         for peers in within:
             for one in differences(zone, zone_state, [c for c in peers if c.serial is not None], wanted, poll.at):
                 if isinstance(one, Difference):
-                    yield _finding(KEYS_DIFFER, one.copy, one.text, str(wanted))
+                    found = _finding(KEYS_DIFFER, one.copy, one.text, str(wanted))
+                    yield replace(found, difference=one.records)
                 else:
                     yield one
 

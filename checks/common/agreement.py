@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
-from checks.common.rrset_compare import RRsetContent, content_of
+from checks.common.rrset_content import RRsetContent, content_of
 from checks.model import Observation, Outcome, Transport
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.common.response_faults import fault
-from checks.common.rrset_compare import RRsetContent, content_of
+from checks.common.rrset_content import RRsetContent, content_of
 from checks.common.serial import behind, unordered
 from checks.model import Observation, Outcome, Shape
 from checks.model.awaited import Awaited, AwaitedRecord, Presence

@@ -1,6 +1,6 @@
 """Values of a canary, as they are answered."""
 
-from checks.common.rrset_compare import content_of
+from checks.common.rrset_content import content_of
 from checks.model import Observation
 from checks.model.canary import CanaryValue, canary_value
 

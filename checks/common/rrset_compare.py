@@ -11,44 +11,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from checks.common.record_differences import rrset_difference
+from checks.common.rrset_content import RRsetContent, content_of
 from checks.common.serial import behind, newest
-from checks.common.text import enumerated, holders, server_at, truncate
-from checks.model import Address, Inconclusive, Observation, Outcome, Query, Server, Shape, WantedRecord, Zone, ZonePoll
+from checks.common.text import holders, server_at
+from checks.model import (
+    Address,
+    Inconclusive,
+    Observation,
+    Query,
+    RecordDifference,
+    Server,
+    WantedRecord,
+    Zone,
+    ZonePoll,
+)
 from checks.model.wanted import is_named
 from checks.zone_state.model import SerialGroup, ZoneState
 from checks.zone_state.update import address_state_of, lag, serial_group_of
 
 PROPAGATING = "a change is propagating"
 
-DELEGATION, ALIAS = "a delegation", "a CNAME"
-"""What an address has in place of a record."""
-
 MACHINES = "different machines answer at this address, and which version this one has is not known"
-
-
-@dataclass(frozen=True, slots=True)
-class RRsetContent:
-    """What an address has for an RRset: rdata in canonical form, nothing at all, or a delegation or CNAME instead,
-    whose rdata it is then, where it was kept.
-
-    No such name and no such type count as the same nothing: servers disagree about empty non-terminals.
-    """
-
-    rdata: tuple[str, ...]
-    ttl: int | None = None
-    instead: str = ""
-    tied: bool = True
-    """Given by a machine whose SOA was seen too."""
-    steady: bool = True
-    """It was the same, TTL and all, as often as it was asked for at this poll."""
-
-    @property
-    def same(self) -> tuple[str, tuple[str, ...]]:
-        return (self.instead, self.rdata)
-
-    def __str__(self) -> str:
-        words = enumerated(map(truncate, self.rdata), most=4) if self.rdata else self.instead or "nothing"
-        return f"{self.instead} to {words}" if self.instead and self.rdata else words
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +49,14 @@ class AddressCopy:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One address has something else than its peers. ``same_serial``: although it is on the same version; ``late``: it
-    is on another of its group's.
+    is on another of its group's; ``records``: which these are.
     """
 
     copy: AddressCopy
     same_serial: bool
     text: str
     late: bool = False
+    records: RecordDifference | None = None
 
 
 MOVED = "the zone moved while it was read"
@@ -173,24 +158,6 @@ def _is_met(nsid: str | None, machines: set[str | None]) -> bool:
     return nsid is None or None in machines or nsid in machines
 
 
-def content_of(seen: Observation) -> RRsetContent | None:
-    """None: it is not known what the address has."""
-    if seen.outcome is not Outcome.ANSWERED or seen.rcode not in ("NOERROR", "NXDOMAIN"):
-        return None
-    if seen.rcode == "NOERROR" and seen.shape is Shape.REFERRAL:
-        return RRsetContent((), instead=DELEGATION)
-    if not seen.authoritative:
-        return None
-    if seen.shape is Shape.CNAME:  # whose target does not exist, says an rcode; not that the alias does not (RFC 6604)
-        alias = seen.answer
-        return RRsetContent(alias.rdata, alias.ttl, ALIAS) if alias else RRsetContent((), instead=ALIAS)
-    if seen.rcode == "NXDOMAIN" or seen.shape is Shape.NODATA:
-        return RRsetContent(())
-    if seen.shape is Shape.RECORDS and seen.answer is not None:
-        return RRsetContent(seen.answer.rdata, seen.answer.ttl)
-    return None
-
-
 def reference_copies(
     zone: Zone, zone_state: ZoneState, every: Iterable[AddressCopy], wanted: WantedRecord
 ) -> dict[str, list[AddressCopy]]:
@@ -289,15 +256,18 @@ def _against(
     if not (own.tied and mine.tied):
         yield Inconclusive(copy.server.name, copy.address, str(wanted), MACHINES)
         return
-    reference = peers[0].serial
-    text = f"{server_at(copy.server.name, copy.address)} has {own} for {wanted}"
+    reference, who = peers[0].serial, server_at(copy.server.name, copy.address)
     usual = [(one.server.name, one.address) for one in peers if one.contents[wanted].same == mine.same]
     theirs = f"{holders(usual, copy.server.name)} {mine}"
-    if copy.serial == reference:
-        yield Difference(copy, same_serial=True, text=f"{text}, {theirs}, all on serial {copy.serial}")
-    elif late(zone, zone_state, copy, now):
-        text = f"{text} on serial {copy.serial}, {theirs} on {reference}"
-        yield Difference(copy, same_serial=False, text=text, late=True)
+    same_serial = copy.serial == reference
+    if same_serial or late(zone, zone_state, copy, now):
+        on = f", all on serial {copy.serial}" if same_serial else f" on {reference}"
+        text = f"{who} has {own} for {wanted}{'' if same_serial else f' on serial {copy.serial}'}, {theirs}{on}"
+        name, at = usual[0]
+        other = server_at(name, at) if name == copy.server.name else name
+        than = f"than {other}{on}" if same_serial else f"on serial {copy.serial} than {other}{on}"
+        records = _records(copy, other, than, wanted, mine)
+        yield Difference(copy, same_serial=same_serial, text=text, late=not same_serial, records=records)
     else:
         yield Inconclusive(copy.server.name, copy.address, str(wanted), PROPAGATING)
 
@@ -330,7 +300,17 @@ def _across(
             yield Inconclusive(copy.server.name, copy.address, str(wanted), why)
         else:
             text = f"{server_at(copy.server.name, copy.address)} has {own} for {wanted}, {said} {first}"
-            yield Difference(copy, same_serial=False, text=text)
+            other = next(one.server.name for one in leading if one.contents[wanted].same == first.same)
+            than = f"than {other}, {'whose zone it signs' if led else 'which is in another group'}"
+            records = _records(copy, other, than, wanted, first)
+            yield Difference(copy, same_serial=False, text=text, records=records)
+
+
+def _records(
+    copy: AddressCopy, reference: str, than: str, wanted: WantedRecord, theirs: RRsetContent
+) -> RecordDifference | None:
+    summary = f"{server_at(copy.server.name, copy.address)} has other records for {wanted} {than}"
+    return rrset_difference(summary, reference, [(wanted, theirs, copy.contents[wanted])])
 
 
 def named_group(group: str) -> str:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
-from checks.common.rrset_compare import AddressCopy, RRsetContent
+from checks.common.record_differences import rrset_difference
+from checks.common.rrset_compare import AddressCopy
+from checks.common.rrset_content import RRsetContent
 from checks.common.text import enumerated, server_at
 from checks.model import Family, Finding, Inconclusive, WantedRecord, Zone
 from checks.model.finding_type import RECORDS, FindingType, Severity
@@ -185,7 +187,13 @@ class Edit:
                 f"{server_at(copy.server.name, copy.address)} has other records than before on the same serial "
                 f"{copy.serial}: {enumerated(changed, most=4)}; no transfer brings that to {rest}"
             )
-            yield Finding(UNBUMPED.code, text, copy.server.name, copy.address)
+            summary = (
+                f"{server_at(copy.server.name, copy.address)} has other records than before on the same serial "
+                f"{copy.serial}, and no transfer brings them to {rest}"
+            )
+            contents = [(one, was[one], copy.contents[one]) for one in self.records]
+            records = rrset_difference(summary, self.others[0].server.name, contents)
+            yield Finding(UNBUMPED.code, text, copy.server.name, copy.address, difference=records)
 
 
 def find_edit(

@@ -5,7 +5,7 @@ Told by DNSKEY records (RFC 4034 section 2), which a signer adds: they are asked
 
 from collections.abc import Iterable, Mapping
 
-from checks.common.rrset_compare import content_of
+from checks.common.rrset_content import content_of
 from checks.common.serial import behind, newest
 from checks.common.text import enumerated
 from checks.model import Address, Observation, Query, Server, Transport, Zone, ZonePoll

@@ -19,7 +19,10 @@ from checks.model.ixfr import IxfrResponse as IxfrResponse
 from checks.model.outcome import Outcome as Outcome
 from checks.model.outcome import TransferResult as TransferResult
 from checks.model.outcome import UpdateResult as UpdateResult
+from checks.model.record_difference import RecordDifference as RecordDifference
 from checks.model.remembered import RememberedRecords as RememberedRecords
+from checks.model.rrset import RrSet as RrSet
+from checks.model.rrset import Soa as Soa
 from checks.model.signature import MAX_SIGNATURES as MAX_SIGNATURES
 from checks.model.signature import Signature as Signature
 from checks.model.signature import SignatureEnd as SignatureEnd
@@ -181,28 +184,6 @@ class Shape(StrEnum):
     """Records were there, but for another owner, class or type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Soa:
-    serial: int
-    mname: str
-    rname: str
-    refresh: int
-    retry: int
-    expire: int
-    minimum: int
-    ttl: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RrSet:
-    """An RRset in canonical form (RFC 4034 section 6): rdata as escaped presentation text, sorted."""
-
-    name: str
-    type: str
-    ttl: int
-    rdata: tuple[str, ...]
-
-
 NO_ANSWER, MANGLED = "no answer", "an answer that cannot be used"
 """What may have come of a question with EDNS, where it was no rcode (``Observation.without_edns``)."""
 
@@ -308,6 +289,8 @@ class Finding:
     subject: str = ""
     inherited: bool = False
     """It was found with other zones, and holds for this one because it belongs to the address."""
+    difference: RecordDifference | None = field(default=None, compare=False)
+    """The records that it is about, where it tells which differ."""
 
 
 @dataclass(frozen=True, slots=True)

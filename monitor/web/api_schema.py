@@ -5,7 +5,7 @@ from typing import Any
 
 from alerting.model import Alert
 from checks.common.transfer_tree import TransferHop
-from checks.model import IxfrResponse, ZoneTransfer
+from checks.model import IxfrResponse, RecordDifference, ZoneTransfer
 from checks.zone_state.model import IdentityState
 from monitor.config.low_caps import LowCap
 from monitor.state.level import HEALTH_OF_LEVEL
@@ -150,6 +150,16 @@ def _finding(finding: Alert) -> Json:
         "phase": finding.phase.value,
         "incident": finding.incident,
         "inherited": finding.inherited,
+        "difference": None if (one := finding.difference) is None else _difference(one),
+    }
+
+
+def _difference(one: RecordDifference) -> Json:
+    return {
+        "reference": one.reference,
+        "removed": list(one.removed),
+        "added": list(one.added),
+        "more": one.more,
     }
 
 

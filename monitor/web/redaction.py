@@ -11,7 +11,7 @@ from alerting.incident import Incident, IncidentFinding
 from alerting.model import Alert
 from alerting.timeline import TimelineEntry
 from checks.common.transfer_tree import TransferHop
-from checks.model import Address
+from checks.model import Address, RecordDifference
 from checks.zone_state.model import IdentityState, Propagation
 from monitor.probe.server_series import OTHER
 from monitor.state.level import health_after_redaction
@@ -183,7 +183,16 @@ def _finding(finding: Alert, redaction: Redaction) -> Alert | None:
         return None
     subject = "" if redaction.covers(finding.key.subject) else finding.key.subject
     text = title(finding.key.code) if redaction.covers(finding.text) else finding.text
-    return replace(finding, text=text, key=replace(finding.key, subject=subject))
+    return replace(
+        finding, text=text, key=replace(finding.key, subject=subject), difference=_difference(finding, redaction)
+    )
+
+
+def _difference(finding: Alert, redaction: Redaction) -> RecordDifference | None:
+    """All of it or nothing: what is left of one that names a hidden server would say that there is one."""
+    one = finding.difference
+    told = () if one is None else (finding.text, one.summary, one.reference, *one.removed, *one.added)
+    return None if any(redaction.covers(text) for text in told) else one
 
 
 def public_incident(incident: Incident, redaction: Redaction) -> Incident | None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from checks.common.record_differences import MAX_SHOWN
 from checks.common.text import format_time
 from checks.common.zone_difference import zone_difference
-from checks.content import MAX_SHOWN, Content
+from checks.content import Content
 from checks.evaluation import run_check
 from checks.model import (
     CheckResult,

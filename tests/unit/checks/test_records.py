@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from checks.common.rrset_compare import PROPAGATING, RRsetContent
+from checks.common.rrset_compare import PROPAGATING
+from checks.common.rrset_content import RRsetContent
 from checks.evaluation import run_check
 from checks.model import (
     CheckInconclusive,

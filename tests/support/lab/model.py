@@ -57,11 +57,15 @@ class Content:
         """The same with the next serial (RFC 1982 section 3.1)."""
         return replace(self, serial=(self.serial + 1) % 2**32)
 
+    @property
+    def soa(self) -> str:
+        """Written as ``records`` are."""
+        return f"@ SOA {self.mname} {self.rname} {self.serial} {self.refresh} {self.retry} {self.expire} {self.minimum}"
+
     def text(self) -> str:
         """The zone file."""
-        timers = f"{self.serial} {self.refresh} {self.retry} {self.expire} {self.minimum}"
-        lines = [f"$ORIGIN {self.zone}", f"$TTL {self.ttl}", f"@ IN SOA {self.mname} {self.rname} {timers}"]
-        for record in self.records:
+        lines = [f"$ORIGIN {self.zone}", f"$TTL {self.ttl}"]
+        for record in (self.soa, *self.records):
             owner, rtype, rdata = record.split(None, 2)
             lines.append(f"{owner} IN {rtype} {rdata}")
         return "\n".join(lines) + "\n"

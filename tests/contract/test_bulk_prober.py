@@ -392,3 +392,4 @@ async def test_no_worker_knows_more_than_it_needs() -> None:
     output, _ = await process.communicate()
     loaded = {module.partition(".")[0] for module in output.decode().split()}
     assert loaded.isdisjoint({"starlette", "uvicorn", "sqlite3", "apscheduler", "prometheus_client", "httpx", "jinja2"})
+    assert loaded.isdisjoint({"structlog", "rich"})

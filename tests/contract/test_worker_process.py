@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from checks.model import Address, Observation, Outcome, Query, Transport
 from monitor.clock import now
 from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
-from monitor.polling.workers import log as worker_log
+from monitor.polling.workers import log_relay
 from monitor.polling.workers.pending import PendingChunk, PendingRrsetPoll, PendingRrsets, PendingTcp
 from monitor.polling.workers.process import MAX_RESTARTS, WorkerMetrics, WorkerProcess
 from monitor.probe.bulk.address_metrics import AddressMetrics
@@ -148,7 +148,7 @@ async def test_whatever_a_worker_writes_to_its_standard_error_is_told() -> None:
     source.feed_data(b"Fatal Python error: \xff\x1b[31m\n[]\n" + b"x" * 20_000 + b"\nlast")
     source.feed_eof()
     with capture_logs() as told:
-        await worker_log.tell(source, 17)
+        await log_relay.tell(source, 17)
     assert [(one["log_level"], one["event"], one.get("text")) for one in told] == [
         ("warning", "slow", None),
         ("error", "a worker wrote", "Fatal Python error: \\xff\x1b[31m"),

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from monitor.clock import Now
-from monitor.polling.workers import log as worker_log
+from monitor.polling.workers import log_relay
 from monitor.polling.workers.forms import HeardForms
 from monitor.polling.workers.messages import (
     Configure,
@@ -172,7 +172,7 @@ class WorkerProcess:
         assert process.stderr is not None  # noqa: S101 - it was asked for
         self.forms.forget()
         beside = [
-            asyncio.create_task(worker_log.tell(process.stderr, process.pid)), asyncio.create_task(self._watch(process))
+            asyncio.create_task(log_relay.tell(process.stderr, process.pid)), asyncio.create_task(self._watch(process))
         ]  # fmt: skip
         try:
             self._send(Configure(self._settings))

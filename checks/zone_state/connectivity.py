@@ -187,7 +187,9 @@ def offline_over(
     """Whether nothing comes back over the family, and the silence is the monitor's own trouble."""
     if family in decided:
         return decided[family]
-    found = [(pattern, servers) for pattern, servers in pattern_counts.items() if servers > 0]
+    # what is silent over a family that the monitor is offline over may well be alive
+    no_word = {(other, False) for other, offline in decided.items() if offline}
+    found = [(pattern - no_word, servers) for pattern, servers in pattern_counts.items() if servers > 0]
     if any((family, True) in pattern for pattern, _ in found):
         return False
     silent = [(pattern, servers) for pattern, servers in found if (family, False) in pattern]

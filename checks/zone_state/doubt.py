@@ -90,7 +90,8 @@ def weigh(connectivity: Connectivity, witnessed: Container[Family], window: time
             settled[family] = word.at
     doubtful = tuple(family for family in Family if family in words or family in asking)
     offline = tuple(f for f in Family if offline_over(f, connectivity.pattern_counts, decided))
-    told = tuple(family for family in offline if family not in asking)
+    sure = offline if not asking else tuple(f for f in offline if f in decided or f in connectivity.told)
+    told = tuple(family for family in sure if family not in asking)
     after = replace(
         connectivity, decided=decided, words=words, settled=settled, doubtful=doubtful, asking=tuple(asking),
         told=told, offline=offline,

@@ -156,6 +156,18 @@ def test_one_ipv6_address_accuses_nobody_where_the_witness_says_that_ipv6_is_dea
     assert offline_families(unsure) == (Family.IPV6,), "it may have resolved over IPv4"
 
 
+def test_servers_that_are_silent_over_both_families_are_not_dead_where_the_monitor_is_cut_off_over_one() -> None:
+    """The kind: the uplink dies, a server on the LAN answers over IPv4, and those with IPv6 are accused."""
+    dual = zone("near", server("ns2", "192.0.2.2", "2001:db8::2"), server("ns3", "192.0.2.3", "2001:db8::3"))
+    fell = heard(dual, "+++++", "+----")
+    asked = weigh(fell, {Family.IPV4}, WINDOW)
+    assert (asked.asking, offline_families(asked), asked.told) == ((Family.IPV4,), (Family.IPV4, Family.IPV6), ())
+    dark = weigh(hear(asked, Family.IPV4, NO), {Family.IPV4}, WINDOW)
+    assert dark.told == (Family.IPV4, Family.IPV6)
+    dead = weigh(hear(asked, Family.IPV4, YES), {Family.IPV4}, WINDOW)
+    assert (offline_families(dead), dead.told) == ((), ())
+
+
 def test_a_clock_that_was_set_back_asks_nobody_for_ever() -> None:
     ahead = heard(PAIR, "++", "+-")
     behind = replace(word((NAMED, ANSWERED)), at=NOON - timedelta(hours=1))

@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from alerting.attempt import attempt, printable, where
-from alerting.incident import IncidentEvent
+from alerting.delivery import MAX_IN_DIGEST, Parcel, alone, digest_of, log_result, parcel_of, put_off, settled
 from alerting.notification import DeliveryError, Notification, OutboxMessage
 from alerting.notifier import Notifier, StateNotifier
 from alerting.outbox import DeliveryResult, Lease, Outbox, OutboxError, ReceiverStatus
@@ -44,8 +44,6 @@ class Dispatcher:
         self._outbox = outbox
         self.replacements: Callable[[OutboxMessage], Sequence[OutboxMessage]] = lambda message: ()
         """What others are told in place of a message whose receiver is gone, and nobody leads there any more."""
-        self.is_over: Callable[[str], bool] = lambda incident: False
-        """Whether an incident, by its id, does not stand any more."""
         self.moved: Successors = {}
         """Receivers of before who are called otherwise now."""
         self._leasing = asyncio.Lock()
@@ -172,7 +170,8 @@ class Dispatcher:
         if name is None or name not in self._receivers:
             return
         if failure is None:
-            self._trouble.pop(name, None)
+            if self._trouble.pop(name, None) is not None:  # it takes something again, so all that waits is due
+                self._changed.add(name)
         else:
             known = self._trouble.get(name)
             self._trouble[name] = ReceiverTrouble(known.since if known is not None else self._now(), failure)
@@ -246,7 +245,7 @@ class Dispatcher:
         self.wake()
 
     async def _deliver(self, lease: Lease, notifier: Notifier | None) -> None:
-        message, superseded = lease.message, False
+        message = lease.message
         if notifier is None:
             others = self.replacements(message)
             if others:
@@ -254,27 +253,41 @@ class Dispatcher:
             said = f"{message.receiver} is no longer a receiver"
             told = f", so it goes to {', '.join(each.receiver for each in others)}" if others else ""
             result = DeliveryResult(message.id, self._now(), said + told, permanent=True)
-        elif superseded := self._is_superseded(message, notifier):
-            result = DeliveryResult(message.id, self._now())
         else:
-            failure = await self._send(message, notifier)
-            policy = self._policy.of_states() if isinstance(notifier, StateNotifier) else self._policy
-            result = next_attempt(lease, failure, self._now(), policy, self._random_fraction())
-            if self._notifier(message.receiver) == notifier:
-                self._note_trouble(message.receiver, failure)
-            elif result.again is not None:  # it is another by now, of whom nothing is known
-                result = replace(result, again=self._now() + timedelta(seconds=self._policy.min_delay))
-            if result.again is None:
-                self._addresses_done.pop(message.id, None)
-            if failure is not None and failure.retry_after is not None and result.again is not None:
-                self._retry_after[message.receiver] = result.again
-        self._log_result(lease, result, superseded=superseded)
+            result = await self._hand_over(lease, await self._parcel(message, notifier), notifier)
+        self.attempts.labels(message.receiver, log_result(lease, result)).inc()
+        if result.superseded:
+            self.attempts.labels(message.receiver, "superseded").inc(len(result.superseded))
         await self._write_until_done(lambda: self._outbox.settle(result), result.id)
 
-    def _is_superseded(self, message: OutboxMessage, notifier: Notifier) -> bool:
-        """Whether a program that keeps a state of its own is owed the end of this incident already."""
-        is_news = message.event not in (IncidentEvent.RESOLVED, IncidentEvent.TEST)
-        return is_news and isinstance(notifier, StateNotifier) and self.is_over(message.incident.id)
+    async def _parcel(self, message: OutboxMessage, notifier: Notifier) -> Parcel:
+        """What stands for all that waits of the incident; for people, where that came and went, of all that did."""
+        begun = message.id in self._addresses_done
+        try:
+            parcel = parcel_of(await self._outbox.backlog(message), begun=begun)
+            if parcel.message.unheard and not isinstance(notifier, StateNotifier):
+                missed = await self._outbox.unheard(message.receiver, MAX_IN_DIGEST)
+                if len(missed) > 1 and any(message.id in each.ids for each in missed):
+                    return digest_of(missed)
+        except OutboxError:
+            return alone(message)
+        return parcel
+
+    async def _hand_over(self, lease: Lease, parcel: Parcel, notifier: Notifier) -> DeliveryResult:
+        receiver, message = lease.message.receiver, parcel.message
+        failure = await self._send(message, notifier)
+        policy = self._policy.of_states() if isinstance(notifier, StateNotifier) else self._policy
+        result = next_attempt(replace(lease, message=message), failure, self._now(), policy, self._random_fraction())
+        if self._notifier(receiver) == notifier:
+            self._note_trouble(receiver, failure)
+        else:  # it is another by now, of whom nothing is known
+            result = put_off(result, self._now(), self._policy.min_delay)
+        if result.again is None:
+            for id in (message.id, *parcel.ids):
+                self._addresses_done.pop(id, None)
+        if failure is not None and failure.retry_after is not None and result.again is not None:
+            self._retry_after[receiver] = result.again
+        return settled(result, lease, parcel)
 
     async def _write_until_done(self, write: Callable[[], Awaitable[None]], id: str) -> None:
         """Until that is done its receiver stays busy: while we live it gets nothing twice."""
@@ -323,26 +336,3 @@ class Dispatcher:
         elif trouble and (not trouble.failure.permanent or trouble.failure is self._post_failures.get(receiver)):
             log.info("state posted again", receiver=receiver)
             self._note_trouble(receiver, None)
-            self._changed.add(receiver)
-
-    def _log_result(self, lease: Lease, result: DeliveryResult, *, superseded: bool) -> None:
-        message = lease.message
-        about = log.bind(
-            receiver=message.receiver,
-            event_type=message.event.value,
-            incident=message.incident.id,
-            attempt=lease.attempt,
-        )
-        if not result.error:
-            outcome = "superseded" if superseded else "delivered"
-            about.info(outcome)
-        elif result.in_part:
-            outcome = "in-part"
-            about.warning("delivered in part", error=result.error)
-        elif result.again is None:
-            outcome = "given-up"
-            about.error("given up", error=result.error, id=message.id)
-        else:
-            outcome = "rejected" if result.permanent else "retried"
-            about.warning("not delivered", error=result.error, again=result.again.isoformat(timespec="seconds"))
-        self.attempts.labels(message.receiver, outcome).inc()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerting.incident import Incident, IncidentEvent
 
@@ -16,6 +16,14 @@ class OutboxMessage:
     event: IncidentEvent
     incident: Incident
     at: datetime
+    unheard: bool = False
+    """It is over, and its receiver never heard that it began."""
+    digest: tuple["OutboxMessage", ...] = ()
+    """It stands for all of these, of which the receiver never heard that they began."""
+
+
+DELAYED = timedelta(minutes=10)
+"""What is told so much later than it became true is told as late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,10 @@ class Notification:
     link: str | None = None
     done: frozenset[str] = frozenset()
     """Addresses of the receiver that need no more of it: they took an earlier attempt, or refused it for good."""
+
+    @property
+    def late(self) -> bool:
+        return self.sent_at is not None and self.sent_at - self.at >= DELAYED
 
     @property
     def details(self) -> Sequence[str]:

@@ -24,8 +24,8 @@ class Notifier(Protocol):
 
 @runtime_checkable
 class StateNotifier(Protocol):
-    """What a notifier has in addition that leads to a program with incidents of its own: what became of one, and not
-    what it was meanwhile. News of one that is over is not told to it, but that it is over.
+    """What a notifier has in addition that leads to a program with incidents of its own: each is told to it by itself,
+    also when many are over before it can be told, and until it takes it.
     """
 
     keeps_state: bool

@@ -41,6 +41,24 @@ class DeliveryResult:
     permanent: bool = False
     again: datetime | None = None
     in_part: bool = False
+    together: tuple[str, ...] = ()
+    """Messages that were handed over in one with it …"""
+    superseded: tuple[str, ...] = ()
+    """… and others that these made superfluous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """All that one receiver is owed of one incident, in order: the ids, what each says, and the last of them."""
+
+    ids: tuple[str, ...]
+    events: tuple[IncidentEvent, ...]
+    last: OutboxMessage
+
+    @property
+    def unheard(self) -> bool:
+        """It began and ended, and the receiver knows of neither."""
+        return self.events[0] is IncidentEvent.OPENED and self.events[-1] is IncidentEvent.RESOLVED
 
 
 class DeliveryState(StrEnum):
@@ -48,6 +66,8 @@ class DeliveryState(StrEnum):
 
     WAITING = "waiting"
     DELIVERED = "delivered"
+    SUPERSEDED = "superseded"
+    """Not sent: what was delivered in its place says how it stands."""
     GIVEN_UP = "given-up"
 
 
@@ -105,6 +125,14 @@ class Outbox(Protocol):
         Skipped are receivers in ``busy`` or with a lease that still runs, and messages of an incident of which the
         same receiver is owed an earlier one.
         """
+        ...
+
+    async def backlog(self, message: OutboxMessage) -> Backlog:
+        """What waits for the receiver of a message about its incident; that alone where nothing else does."""
+        ...
+
+    async def unheard(self, receiver: str, limit: int) -> Sequence[Backlog]:
+        """The incidents that came and went while the receiver took nothing, eldest first."""
         ...
 
     async def settle(self, result: DeliveryResult) -> None:

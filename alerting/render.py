@@ -12,7 +12,7 @@ from alerting.finding_types import FINDING_TYPES
 from alerting.headline import acknowledged, beginning, changes, headline, shown_zone, shown_zones, thousands
 from alerting.incident import RESOLVED, Incident, IncidentEvent, IncidentFinding
 from alerting.incident_lines import gravity
-from alerting.notification import Notification, OutboxMessage
+from alerting.notification import DELAYED, Notification, OutboxMessage
 from alerting.runbook import RunbookEntry, explain
 from alerting.runbook.commands import dig
 from checks.common.text import escape_lines, format_duration, instant, one_line
@@ -36,10 +36,10 @@ MAX_ZONES = 1000
 MAX_CODES = 3
 MAX_DIG_LINES = 6
 MAX_PAST = 10
+MAX_IN_SUMMARY = 10
+"""Incidents of a digest that a small screen has room for."""
 
 _MORE_LINES = re.compile("\n{3,}")
-
-DELAYED = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class Explained:
 
 def render(message: OutboxMessage, url: str | None = None, now: datetime | None = None) -> Notification:
     """The notification for one message. ``url`` is where people reach the page; ``now`` when it is sent."""
+    if message.digest:
+        return _render_digest(message, url, now)
     incident, at = message.incident, now or message.at
     lines = sorted(incident.lines, key=gravity)
     standing = [line for line in lines if line.ended_at is None]
@@ -79,6 +81,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "cures": codes[0].fixes(_bare(standing[0].zone)) if codes else (),
         "dig": dig_lines(standing),
         "link": link(incident, message.event, url),
+        "unheard": message.unheard,
         "delayed": at - message.at >= DELAYED,
         "at": message.at,
     }
@@ -97,6 +100,42 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         link=link(incident, message.event, url),
         sent_at=at,
     )
+
+
+def _render_digest(message: OutboxMessage, url: str | None, now: datetime | None) -> Notification:
+    """One notification for incidents that came and went before it could be said that they had begun."""
+    incidents = sorted((each.incident for each in message.digest), key=lambda incident: incident.began_at)
+    worst = max(incidents, key=lambda incident: incident.worst)
+    words = {
+        "headline": f"{thousands(len(incidents))} incidents came and went before you could be told",
+        "tag": TAGS[IncidentEvent.RESOLVED],
+        "lines": [(headline(each), each.began_at, _ended(each), _lasted(each)) for each in incidents],
+        "most": MAX_IN_SUMMARY,
+        "link": f"{url.rstrip('/')}/incidents" if url else None,
+    }
+    return Notification(
+        id=message.id,
+        event=IncidentEvent.RESOLVED,
+        at=message.at,
+        incident=worst.id,
+        about=worst,
+        thread=message.id,
+        subject=f"[{words['tag']}] {words['headline']}",
+        text=_MORE_LINES.sub("\n\n", _TEMPLATES.get_template("digest.txt").render(words)),
+        html=_TEMPLATES.get_template("digest.html").render(words),
+        data={"incidents": [as_data(each) for each in incidents]},
+        summary=_TEMPLATES.get_template("digest_summary.txt").render(words).strip(),
+        link=f"{url.rstrip('/')}/incidents" if url else None,
+        sent_at=now,
+    )
+
+
+def _ended(incident: Incident) -> datetime:
+    return incident.ended_at or incident.resolved_at or incident.began_at
+
+
+def _lasted(incident: Incident) -> str:
+    return format_duration(_ended(incident) - incident.began_at)
 
 
 def as_data(incident: Incident) -> dict[str, object]:

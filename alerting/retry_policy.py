@@ -16,7 +16,7 @@ class RetryPolicy:
     lease: float = 60.0
     """How long a leased message is ours. Longer than the deadline, or somebody else would send it too."""
     min_delay: float = 5.0
-    max_delay: float = 900.0
+    max_delay: float = 300.0
     """A passing failure is tried again between these, at random under a bound that doubles each time."""
     rejected_delay: float = 1800.0
     """A permanent failure is tried again after this: an operator may mend it meanwhile."""

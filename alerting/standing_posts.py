@@ -28,7 +28,6 @@ class StandingPosts:
         self._dispatcher, self._standing, self._render = dispatcher, standing, render
         self._now, self._monotonic = now, monotonic
         self._due: dict[str, float] = {}
-        dispatcher.is_over = lambda incident: incident not in standing()
 
     async def post_due(self) -> None:
         """Begin with those whose turn it is; one that is busy has it a little later."""

@@ -24,6 +24,7 @@ class Notifier(HttpNotifier):
     What it sends, how it is signed and how that is verified: [webhook.md](webhook.md).
     """
 
+    keeps_state: ClassVar[bool] = True
     url: Secret = field(repr=False, metadata={"example": 'url = "https://hooks.example.com/dns"'})
     """Where to; it is a secret because many services put a token in it."""
     secret: Secret | None = field(
@@ -60,10 +61,10 @@ class Notifier(HttpNotifier):
 
 
 def payload(notification: Notification) -> str:
-    """``{type, timestamp, title, text, link, data}``.
+    """``{type, timestamp, title, text, link, late, data}``.
 
-    ``timestamp`` is when it became true; title, text and link are for programs that only show; ``data`` is the
-    incident as the API shows it.
+    ``timestamp`` is when it became true, ``late`` whether that was some time ago; title, text and link are for programs
+    that only show; ``data`` is the incident as the API shows it.
     """
     return json.dumps(
         {
@@ -72,6 +73,7 @@ def payload(notification: Notification) -> str:
             "title": notification.subject,
             "text": notification.summary,
             "link": notification.link,
+            "late": notification.late,
             "data": dict(notification.data),
         }
     )

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from alerting.incident import Incident
 from alerting.notification import OutboxMessage
-from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
+from alerting.outbox import Backlog, DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.state.ports import (
@@ -228,10 +228,16 @@ class DurableStore:
     async def lease(self, now: datetime, *, duration: float, limit: int, busy: Iterable[str] = ()) -> Sequence[Lease]:
         return await self._require_open().lease(now, duration=duration, limit=limit, busy=busy)
 
+    async def backlog(self, message: OutboxMessage) -> Backlog:
+        return await self._require_open().backlog(message)
+
+    async def unheard(self, receiver: str, limit: int) -> Sequence[Backlog]:
+        return await self._require_open().unheard(receiver, limit)
+
     async def settle(self, result: DeliveryResult) -> None:
         await self._require_open().settle(result)
-        if result.again is None:
-            self._waiting.pop(result.id, None)
+        for id in (result.id, *result.together, *result.superseded) if result.again is None else ():
+            self._waiting.pop(id, None)
 
     async def expedite(self, receivers: Collection[str], now: datetime) -> None:
         await self._require_open().expedite(receivers, now)

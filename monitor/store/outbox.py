@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import OutboxMessage
-from alerting.outbox import Delivery, DeliveryResult, DeliveryState, Lease, ReceiverStatus
+from alerting.outbox import Backlog, Delivery, DeliveryResult, DeliveryState, Lease, ReceiverStatus
 from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
 from monitor.store.database import read_meta, value, write_meta
 
@@ -47,6 +47,26 @@ _RECEIVERS = """
         select receiver, 0, delivered, given_up, null, last_delivered, last_error, last_error_at, permanent
         from receivers
     ) group by receiver order by receiver
+"""
+
+_SETTLE = """
+    update outbox set state = ?, leased_until = null, error = ?, settled_at = ?
+    where state = 'waiting' and id in (select value from json_each(?))
+"""
+
+_BACKLOG = """
+    select id, event from outbox where state = 'waiting' and receiver = ? and incident = ? order by seq
+"""
+
+_UNHEARD = """
+    select incident from (
+        select incident, event, row_number() over (partition by incident order by seq) as place,
+            row_number() over (partition by incident order by seq desc) as place_from_end, seq
+        from outbox where state = 'waiting' and receiver = :receiver
+    )
+    group by incident
+    having max(event = 'incident.opened' and place = 1) and max(event = 'incident.resolved' and place_from_end = 1)
+    order by min(seq) limit :limit
 """
 
 _READDRESS = """
@@ -128,6 +148,31 @@ def _message(row: Mapping[str, Any]) -> OutboxMessage:
     return OutboxMessage(row["id"], row["receiver"], event, incident, moment(row["at"]))
 
 
+def backlog(db: Database, message: OutboxMessage) -> Backlog:
+    """What waits for the receiver of a message about its incident; that alone where nothing else can be read."""
+    found = _backlog(db, message.receiver, message.incident.id)
+    return found if found is not None else Backlog((message.id,), (message.event,), message)
+
+
+def unheard(db: Database, receiver: str, limit: int) -> Sequence[Backlog]:
+    """The incidents of which the receiver was told neither beginning nor end, and both wait; eldest first."""
+    names = [row["incident"] for row in db.query(_UNHEARD, {"receiver": receiver, "limit": limit})]
+    return [found for name in names if (found := _backlog(db, receiver, name)) is not None]
+
+
+def _backlog(db: Database, receiver: str, incident: str) -> Backlog | None:
+    rows = list(db.query(_BACKLOG, [receiver, incident]))
+    if not rows:
+        return None
+    last = next(db.query("select * from outbox where id = ?", [rows[-1]["id"]]))
+    try:
+        return Backlog(
+            tuple(row["id"] for row in rows), tuple(IncidentEvent(row["event"]) for row in rows), _message(last)
+        )
+    except UNREADABLE:
+        return None  # taken up, it is given up: see _next
+
+
 def waiting(db: Database) -> Sequence[OutboxMessage]:
     """All that is owed, eldest first, but for rows that cannot be read back."""
     return list(_readable(db.query("select * from outbox where state = 'waiting' order by seq")))
@@ -152,15 +197,14 @@ def settle(db: Database, result: DeliveryResult) -> None:
             [stamp(result.again), result.error, row["seq"]],
         )
     else:
-        db.execute(
-            "update outbox set state = ?, leased_until = null, error = ?, settled_at = ? where seq = ?",
-            [
-                "given-up" if result.error and not result.in_part else "delivered",
-                result.error,
-                stamp(result.at),
-                row["seq"],
-            ],
-        )
+        given_up = result.error and not result.in_part
+        ends = {
+            DeliveryState.GIVEN_UP if given_up else DeliveryState.DELIVERED: (result.id, *result.together),
+            DeliveryState.SUPERSEDED: result.superseded,
+        }
+        for state, ids in ends.items():
+            error = "" if state is DeliveryState.SUPERSEDED else result.error
+            db.execute(_SETTLE, [state.value, error, stamp(result.at), json.dumps(ids)])
     _count(db, row["receiver"], result)
 
 

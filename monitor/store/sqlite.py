@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from alerting.incident import Incident
 from alerting.notification import OutboxMessage
-from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
+from alerting.outbox import Backlog, DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.state.ports import AddressHistoryRow, Commit, IncidentRecord, StoreBlank, StoredState, StoreError, Sweep
@@ -113,6 +113,12 @@ class SqliteStore:
     async def lease(self, now: datetime, *, duration: float, limit: int, busy: Iterable[str] = ()) -> Sequence[Lease]:
         skipped = frozenset(busy)
         return await self._write(lambda db: outbox.lease(db, now, duration, limit, skipped), even_lost=True)
+
+    async def backlog(self, message: OutboxMessage) -> Backlog:
+        return await self.read(lambda db: outbox.backlog(db, message))
+
+    async def unheard(self, receiver: str, limit: int) -> Sequence[Backlog]:
+        return await self.read(lambda db: outbox.unheard(db, receiver, limit))
 
     async def settle(self, result: DeliveryResult) -> None:
         await self._write(lambda db: outbox.settle(db, result), even_lost=True)

@@ -479,7 +479,7 @@ async def test_an_incident_with_what_became_of_it_and_who_was_told(store):
     found = await store.incident_record("i1")
     assert found.incident == ours
     assert list(found.timeline) == [opened, grew, acknowledged]
-    waiting, delivered, given_up = DeliveryState
+    waiting, delivered, _, given_up = DeliveryState
     assert list(found.deliveries) == [
         Delivery("mail", IncidentEvent.OPENED, at(0), waiting, 1),
         Delivery("hook", IncidentEvent.OPENED, at(1), delivered, 1, "", at(6)),

@@ -31,12 +31,17 @@ def taken(directory: Path) -> list[str]:
     return (directory / "sink").read_text().split()
 
 
+def last_states(number: int, receivers: tuple[str, ...]) -> set[str]:
+    """What each receiver is told of each incident in any case."""
+    return {f"{name}/{each}/{RESOLVED if each % 2 else OPENED}" for name in receivers for each in range(number)}
+
+
 def check_the_order(lines: list[str]) -> None:
-    """No receiver hears that an incident is over before it has heard of it."""
+    """No receiver hears that an incident has opened after it has heard that it is over."""
     first = {line: place for place, line in reversed(list(enumerate(lines)))}
     for line, place in first.items():
         if line.endswith(RESOLVED):
-            assert first[line.removesuffix(RESOLVED) + OPENED] < place, line
+            assert first.get(line.removesuffix(RESOLVED) + OPENED, -1) < place, line
 
 
 @pytest.mark.parametrize("fatal", [f"oncall/0/{OPENED}", f"oncall/1/{RESOLVED}"])
@@ -50,7 +55,7 @@ def test_killed_after_the_receiver_said_yes_it_is_told_exactly_once_more_with_th
     counts = Counter(taken(tmp_path))
     assert counts.pop(fatal) == 2
     assert set(counts.values()) == {1}
-    assert len(counts) == 3 * 2 - 1
+    assert {fatal, *counts} >= last_states(3, ("oncall",))
     check_the_order(taken(tmp_path))
 
 
@@ -77,7 +82,7 @@ def kill_often(directory: Path, times: int, number: int) -> None:
     assert last.returncode == 0
     lines = taken(directory)
     counts = Counter(lines)
-    assert len(counts) == number * len(RECEIVERS) * 2, "somebody has not been told"
+    assert counts.keys() >= last_states(number, RECEIVERS), "somebody has not been told"
     again = sum(counts.values()) - len(counts)
     assert again <= killed * len(RECEIVERS), f"{again} told again after {killed} kills, seed {SEED}"
     assert killed >= min(times, 3), f"only {killed} kills hit it, seed {SEED}"

@@ -1,6 +1,6 @@
 """A Store in memory."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -9,7 +9,7 @@ from alerting.flapping import FLAPPING_WINDOW
 from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Phase
 from alerting.notification import OutboxMessage
-from alerting.outbox import Delivery, DeliveryResult, DeliveryState, Lease, ReceiverStatus
+from alerting.outbox import Backlog, Delivery, DeliveryResult, DeliveryState, Lease, ReceiverStatus
 from alerting.timeline import TimelineEntry
 from checks.model import TransferFigures
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
@@ -39,10 +39,12 @@ class _Row:
     settled: datetime | None = None
     error: str = ""
     delivered: bool = False
+    superseded: bool = False
 
     @property
     def delivery(self) -> Delivery:
         done = DeliveryState.DELIVERED if self.delivered else DeliveryState.GIVEN_UP
+        done = DeliveryState.SUPERSEDED if self.superseded else done
         state = DeliveryState.WAITING if self.settled is None else done
         message = self.message
         return Delivery(message.receiver, message.event, message.at, state, self.attempts, self.error, self.settled)
@@ -161,6 +163,28 @@ class MemoryStore:
                 leases.append(Lease(row.message, row.attempts + 1, until))
         return leases
 
+    def _owed(self, receiver: str) -> Mapping[str, Backlog]:
+        """By incident."""
+        rows = [
+            row.message for row in self._outbox.values() if row.settled is None and row.message.receiver == receiver
+        ]
+        found: dict[str, list[OutboxMessage]] = {}
+        for message in rows:
+            found.setdefault(message.incident.id, []).append(message)
+        return {
+            name: Backlog(tuple(m.id for m in some), tuple(m.event for m in some), some[-1])
+            for name, some in found.items()
+        }
+
+    async def backlog(self, message: OutboxMessage) -> Backlog:
+        self._check_open()
+        alone = Backlog((message.id,), (message.event,), message)
+        return self._owed(message.receiver).get(message.incident.id, alone)
+
+    async def unheard(self, receiver: str, limit: int) -> Sequence[Backlog]:
+        self._check_open()
+        return [each for each in self._owed(receiver).values() if each.unheard][:limit]
+
     async def settle(self, settled: DeliveryResult) -> None:
         self._check_open()
         row = self._outbox.get(settled.id)
@@ -171,6 +195,11 @@ class MemoryStore:
             row, lease=None, due=settled.again or row.due, settled=settled.at if done else None, error=settled.error,
             delivered=not settled.error or settled.in_part,
         )  # fmt: skip
+        for id_ in (*settled.together, *settled.superseded):
+            superseded = id_ in settled.superseded
+            self._outbox[id_] = replace(
+                self._outbox[id_], settled=settled.at, delivered=not settled.error, superseded=superseded, lease=None
+            )
         self._count(row.message.receiver, settled)
 
     async def expedite(self, receivers: Collection[str], now: datetime) -> None:

@@ -179,7 +179,7 @@ async def test_what_is_sent_while_the_receiver_is_changed_says_nothing_of_the_ne
 # --- of what is over, its end alone ---
 
 
-async def test_of_what_is_over_a_program_with_a_state_hears_the_end_alone_and_people_hear_all(store, clock):
+async def test_programs_are_told_how_each_incident_stands_and_people_what_came_and_went_in_one(store, clock):
     am, oncall = StatefulReceiver(), Receiver()
     news = [
         message(f"{number}{name}", name, about=about, event=event)
@@ -190,17 +190,20 @@ async def test_of_what_is_over_a_program_with_a_state_hears_the_end_alone_and_pe
                 ("i1", IncidentEvent.WORSENED),
                 ("i1", IncidentEvent.RESOLVED),
                 ("i2", IncidentEvent.OPENED),
-                ("i3", IncidentEvent.TEST),
+                ("i2", IncidentEvent.RESOLVED),
+                ("i3", IncidentEvent.OPENED),
+                ("i3", IncidentEvent.WORSENED),
+                ("i4", IncidentEvent.TEST),
             ]
         )
     ]
     await store.commit(Commit(messages=tuple(news)))
     async with delivering(store, {"am": am, "oncall": oncall}, clock) as dispatcher:
-        posts(dispatcher, clock, told("i2", "oncall"))
+        await until(lambda: len(oncall.got) == 3 and len(am.got) == 4)
         await idle(dispatcher, store, clock)
-        await until(lambda: len(oncall.got) == 5)
-    assert am.got == ["2am", "3am", "4am"]
-    assert attempts(dispatcher)["am", "superseded"] == 2
+    assert am.got == ["2am", "4am", "6am", "7am"]
+    assert oncall.got == ["4oncall-2", "6oncall", "7oncall"]
+    assert attempts(dispatcher)["am", "superseded"] == 4
     assert [row.pending for row in await store.receivers()] == [0, 0]
 
 

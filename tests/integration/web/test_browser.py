@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
+from checks.common.record_differences import record_difference
 from checks.model import TransferResult
 from monitor.state.status import Status
 from monitor.web.app import build
@@ -207,11 +208,10 @@ async def test_two_servers_are_compared_readably_for_all(
 
 def differing() -> Status:
     """The check content has found other records at ns2."""
-    records = f"- {USUAL[0]}; {'; '.join(f'+ {line[:150]}' for line in DIFFERENT)}"
-    text = (
-        f"ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, with other records: 1 record missing, 7 more: {records}"
-    )
-    found = bad(zone("example.com."), finding("content-differs", text, "ns2", SERVERS["ns2"][0], check="content"))
+    head = "ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, with other records"
+    told = record_difference(head, "ns1", USUAL[:1], [line[:150] for line in DIFFERENT])
+    one = finding("content-differs", head, "ns2", SERVERS["ns2"][0], check="content")
+    found = bad(zone("example.com."), replace(one, difference=told and replace(told, more=5)))
     return replace(troubled(), zones=FakeZones([found]))
 
 

@@ -166,6 +166,8 @@ def as_data(incident: Incident) -> dict[str, object]:
         "resolved_at": stamp(incident.resolved_at),
         "finding_count": incident.findings if open_ else sum(line.count for line in incident.lines),
         "recovering_count": incident.recovering,
+        "silenced_count": incident.silenced,
+        "silences": list(incident.silences),
         "flapping": incident.flapping and open_,
         "openings": incident.openings,
         "findings": [_finding(line) for line in incident.lines],

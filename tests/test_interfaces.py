@@ -36,7 +36,20 @@ from tests.support.hookserver import Request, hookserver
 from tests.support.told_incident import ID, told
 from tests.support.waiting_stage import events_of, waiting_stage
 from tests.support.web_client import client
-from tests.support.web_status import ANNA, NOW, SERIAL, Counters, ago, bearer, incident, line, slow, stage, troubled
+from tests.support.web_status import (
+    ANNA,
+    NOW,
+    SERIAL,
+    Counters,
+    ago,
+    bearer,
+    incident,
+    line,
+    silenced,
+    slow,
+    stage,
+    troubled,
+)
 from tests.support.zone_states import REPLICATION_STATES
 
 ROOT = Path(__file__).parent.parent
@@ -141,6 +154,19 @@ def agrees(page: str, heading: str, value: Mapping[str, Any]) -> None:
     for key, kind in described.items():
         base = kind.removesuffix(" or null")
         assert (value[key] is None and kind != base) or TYPES[base](value[key]), f"{heading}: {key} is {value[key]!r}"
+
+
+async def test_every_key_of_a_silence_is_described_and_no_other() -> None:
+    async with client(await stage(replace(troubled(), silences=silenced()))) as http:
+        silences = (await http.get("/api/v1/silences")).json()
+        windows = (await http.get("/api/v1/maintenance")).json()
+    for each in silences:
+        agrees("api.md", "A silence", each)
+        agrees("api.md", "What a silence matches", each["matchers"])
+    for each in windows:
+        agrees("api.md", "A maintenance window", each)
+    assert silences
+    assert windows
 
 
 async def test_every_key_of_the_json_is_described_and_no_other() -> None:

@@ -26,9 +26,7 @@ from monitor.polling.stored_addresses import recall_addresses
 from monitor.probe.cannot_listen import CannotListen
 from monitor.probe.server_series import ServerSeries
 from monitor.service.config_log import log_problems, log_refusal, log_warnings
-from monitor.service.diffs import ServiceDiffs
 from monitor.service.heartbeat_task import HeartbeatTask
-from monitor.service.incident_actions import ServiceIncidents
 from monitor.service.notify_service import NotifyService
 from monitor.service.past_incidents import past_incidents
 from monitor.service.plan import as_started, cadences, plan_of
@@ -42,7 +40,7 @@ from monitor.service.self_monitoring import SelfMonitoring
 from monitor.service.service_progress import ServiceProgress
 from monitor.service.sourced_zones import SourcedZones
 from monitor.service.sweep_record import SweepRecord
-from monitor.service.waits import ServiceWaits
+from monitor.service.web_context import web_context
 from monitor.service.witnesses import Witnesses
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
@@ -55,7 +53,6 @@ from monitor.store.durable import DurableStore
 from monitor.web.app import build
 from monitor.web.event_hub import EventHub
 from monitor.web.server import WebServer
-from monitor.web.snapshot import Settings, WebContext
 
 log = structlog.get_logger(__name__)
 
@@ -188,15 +185,11 @@ class Service:
             lambda: self.config.heartbeat, progress.marks, progress.troubles, now, monotonic, self._registry
         )
         await self._receivers()
-        service = config.service
-        context = WebContext(
-            lambda: self.status, self._registry, self._poller.stats, server_series, self._store, self._event_hub, now,
-            self._stopping, ServiceWaits(lambda: self._evaluator.plan.zones, self._poller.probe),
-            ServiceDiffs(lambda: self._evaluator.plan.zones, self._poller.probe), ServiceIncidents(self._evaluator),
-            Settings(service.token, service.public, config.metrics.max_zones, service.url),
-            lambda: tuple(self.config.tokens.values()),
+        context = web_context(
+            config, lambda: self.config, lambda: self.status, self._evaluator, self._poller, self._store,
+            server_series, self._event_hub, self._registry, self._stopping,
         )  # fmt: skip
-        self._web = WebServer(build(context), *service.listen, self._stopping)
+        self._web = WebServer(build(context), *config.service.listen, self._stopping)
 
     async def stop(self) -> None:
         """In a few seconds: nothing new is asked, what was seen is evaluated, what is being sent ends or is kept."""

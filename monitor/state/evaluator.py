@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.receiver_identity import DestinationHashes, Successors, renamed
+from alerting.silences import Silence
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import Now
 from monitor.config.zone_sources import SourceTrouble
@@ -24,6 +25,7 @@ from monitor.state.notifies import Notify
 from monitor.state.own_troubles import OwnTrouble
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.pipeline import (
+    build_commit,
     drop_unmonitored,
     finish_in_steps,
     process,
@@ -33,6 +35,7 @@ from monitor.state.pipeline import (
 from monitor.state.ports import Commit, PollMessage, Sweep, ZoneSource
 from monitor.state.recent_incidents import recent
 from monitor.state.rechecks import Rechecks, rechecks
+from monitor.state.silencing import keep_silence
 from monitor.state.standing import reset_changed, rrset_questions
 from monitor.state.status import Status, ZoneStatus
 from monitor.state.turns import in_turns
@@ -199,6 +202,15 @@ class Evaluator:
         async with self._turn:
             self._memory.zone_sources[source] = body
             await self._record.commit(Commit(zone_sources=(ZoneSource(source, body),)), whole=await self._whole())
+
+    async def keep_silence(self, silence: Silence) -> bool:
+        """Make one, or have one that is known as it is now: incidents are told by it. Whether it is on the disk."""
+        async with self._turn:
+            at, pending = self._now(), PendingCommit(FastPathChanges(self._memory.columns.zone_table))
+            keep_silence(self._memory, silence, at)
+            commit = await in_turns(build_commit(self._memory, pending, self.plan, at))
+            await self._keep(replace(commit, silences=(silence,)), pending, at)
+            return self._record.failing is None
 
     async def select_for_full_poll(self, group: SweepGroup) -> None:
         """Before a sweep: a few of its zones of which nothing new is expected are asked whole."""

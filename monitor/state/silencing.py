@@ -13,6 +13,9 @@ from monitor.state.monitoring_plan import MonitoringPlan
 
 log = structlog.get_logger(__name__)
 
+MAX_OVER = 100
+"""Silences that are over and still shown; the database has the others."""
+
 LISTING_INTERVAL = timedelta(days=1)
 """How often silences that nobody has given an end are named in the log."""
 
@@ -34,6 +37,14 @@ def follow_silences(state: MonitorState, plan: MonitoringPlan, at: datetime) -> 
     state.active_silences = ActiveSilences(tuple(active))
     _log_changes(before.silences, active)
     return True
+
+
+def keep_silence(state: MonitorState, silence: Silence, at: datetime) -> None:
+    """One that was made or ended; of those that are over only the latest stay in memory."""
+    state.silences[silence.id] = silence
+    over = [one for one in state.silences.values() if one.is_over(at)]
+    for one in sorted(over, key=lambda one: one.ends_at or at)[:-MAX_OVER]:
+        del state.silences[one.id]
 
 
 def _log_changes(before: Iterable[Silence], after: Iterable[Silence]) -> None:

@@ -24,6 +24,7 @@ from monitor.web.incident_records import IncidentEndpoints
 from monitor.web.login_attempts import LoginAttempts
 from monitor.web.metrics_endpoint import MetricsEndpoint
 from monitor.web.pages import Pages
+from monitor.web.silences import SilenceEndpoints
 from monitor.web.snapshot import Settings, SnapshotCache, View, WebContext
 from monitor.web.static import load
 from monitor.web.templating import Renderer
@@ -53,6 +54,7 @@ def build(context: WebContext) -> Starlette:
                 "/api/v1/zones/{zone:path}/diff", DiffEndpoint(context, snapshot, diffs).serve, methods=["GET", "POST"]
             ),
             *IncidentEndpoints(context, snapshot).routes(),
+            *SilenceEndpoints(context).routes(),
             *Api(context, snapshot).routes(),
             Route("/metrics", MetricsEndpoint(context, snapshot).serve),
             Route("/events", Events(context)),

@@ -44,6 +44,8 @@ TAKEN = (
     Taken(re.compile(r"/incidents/[^/]+/acknowledge")),
     Taken(re.compile(r"/api/v1/zones/.+/(?:wait|diff)")),
     Taken(re.compile(r"/api/v1/incidents/[^/]+/acknowledge"), ("POST", "DELETE")),
+    Taken(re.compile(r"/api/v1/silences")),
+    Taken(re.compile(r"/api/v1/silences/[^/]+"), ("DELETE",)),
 )
 OPEN_PATHS = ("/healthz", "/readyz", "/login", "/logout", "/static/")
 """What anybody may always ask for; none of it tells anything of a zone."""

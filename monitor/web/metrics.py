@@ -144,6 +144,11 @@ class Families:
             ("severity",),
             (((str(severity),), opened.count(severity)) for severity in Severity),
         )
+        yield _gauge(
+            "soawatch_silences_active",
+            "Silences and maintenance windows that are active now.",
+            status.silences.count,
+        )
         yield _gauge("soawatch_outbox_pending", "Notifications that wait to be delivered.", status.outbox_pending)
 
     def _sources(self) -> Iterator[Metric]:

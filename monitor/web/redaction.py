@@ -120,6 +120,7 @@ def public(status: Status, before: RedactedStatus | None = None) -> RedactedStat
     left = replace(
         status, zones=zones, incidents=incidents, sweeps=sweeps, sources=(), receivers={}, config_error="",
         store_error="",
+        silences=status.silences.redacted(),
     )  # fmt: skip
     return RedactedStatus(status, server_addresses, redaction, left)
 
@@ -221,6 +222,7 @@ def public_incident(incident: Incident, redaction: Redaction) -> Incident | None
         past_servers=tuple(server for server in incident.past_servers if server in redaction.visible),
         change=None,
         receivers=(),
+        silences=(),
         acknowledged=incident.acknowledged and replace(incident.acknowledged, by="", note=""),
     )
 

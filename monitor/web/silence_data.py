@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from alerting.maintenance import DAYS, MaintenanceWindow
-from alerting.silences import Matchers
+from alerting.silences import Matchers, Silence
 from monitor.config.durations import written
 from monitor.web.formatting import iso
 
@@ -18,6 +18,23 @@ def matchers_data(matchers: Matchers) -> dict[str, Any]:
         "servers": list(matchers.servers),
         "codes": list(matchers.codes),
         "severity": [str(severity) for severity in matchers.severity],
+    }
+
+
+def silence_data(silence: Silence, now: datetime) -> dict[str, Any]:
+    """``state`` is "pending", "active" or "expired", as of Alertmanager's silences."""
+    state = "expired" if silence.is_over(now) else "active" if silence.is_active(now) else "pending"
+    return {
+        "id": silence.id,
+        "state": state,
+        "matchers": matchers_data(silence.matchers),
+        "starts_at": iso(silence.starts_at),
+        "ends_at": iso(silence.ends_at),
+        "created_by": silence.created_by,
+        "created_at": iso(silence.created_at),
+        "comment": silence.comment,
+        "ended_by": silence.ended_by or None,
+        "maintenance": silence.maintenance,
     }
 
 

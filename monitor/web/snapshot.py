@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.incident import Incident
 from alerting.model import Secret
+from alerting.silences import Matchers, Silence
 from checks.common.wait_progress import AddressProgress, WaitProgress
 from checks.common.zone_difference import ZoneComparison
 from checks.model import Address, Server, Zone
@@ -102,6 +104,20 @@ class IncidentActions(Protocol):
     async def unacknowledge(self, id: str, who: str, note: str) -> Incident | None: ...
 
 
+class SilenceActions(Protocol):
+    """What people do about silences."""
+
+    async def make(
+        self, matchers: Matchers, starts_at: datetime | None, ends_at: datetime | None, who: str, comment: str
+    ) -> Silence:
+        """One that starts now, unless ``starts_at`` is another time."""
+        ...
+
+    async def end(self, id: str, who: str) -> Silence | None:
+        """The silence as it is then; None: there is none of that id."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WebContext:
     """``status`` gives the present Status; ``registry`` has all counters; ``stopping`` ends all open streams.
@@ -119,6 +135,7 @@ class WebContext:
     waits: ZoneWaits
     diffs: ZoneDiffs
     incident_actions: IncidentActions
+    silence_actions: SilenceActions
     settings: Settings = Settings()
     named_tokens: Callable[[], Sequence[NamedToken]] = _no_tokens
 

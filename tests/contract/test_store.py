@@ -9,6 +9,7 @@ import pytest
 from alerting.incident import IncidentChange, IncidentEvent
 from alerting.model import Alert, Flaps, Phase
 from alerting.outbox import Delivery, DeliveryResult, DeliveryState
+from alerting.silences import Matchers, Silence
 from alerting.timeline import TimelineEvent, entry
 from checks.model import (
     Address,
@@ -351,6 +352,19 @@ async def test_what_sources_of_zones_said_comes_back_and_a_source_that_is_none_a
     assert sorted((await store.restore()).zone_sources) == sorted(sources)
     await store.commit(Commit(zone_sources=(ZoneSource("catalog a.example", ""), ZoneSource("list /srv/b", "two"))))
     assert list((await store.restore()).zone_sources) == [ZoneSource("list /srv/b", "two")]
+
+
+async def test_silences_come_back_as_they_are_by_now_and_go_when_they_have_been_over_for_long(store):
+    what = Matchers(("a.example",), ("ns*",), ("serial-late",), (Severity.WARNING, Severity.CRITICAL))
+    endless = Silence("b", what, at(0), None, "anna", "new disk ü", at(0))
+    short = Silence("a", Matchers(servers=("ns2",)), at(0), at(60), "bob", "short", at(0))
+    await store.commit(Commit(silences=(endless, short)))
+    assert list((await store.restore()).silences) == [short, endless]
+    ended = replace(endless, ends_at=at(30), ended_by="bob")
+    await store.commit(Commit(silences=(ended,)))
+    assert list((await store.restore()).silences) == [short, ended]
+    assert await store.prune(at(45)) == 1
+    assert list((await store.restore()).silences) == [short]
 
 
 async def test_incidents_are_told_newest_first(store):

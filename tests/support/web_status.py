@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -11,9 +11,11 @@ from prometheus_client import CollectorRegistry
 from alerting.dispatcher import Dispatcher
 from alerting.finding_types import FINDING_TYPES
 from alerting.incident import Acknowledgement, Cause, Incident, IncidentFinding
+from alerting.maintenance import MaintenanceWindow, Recurrence
 from alerting.model import Alert, AlertKey, Phase, Secret
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
+from alerting.silences import Matchers, Silence
 from alerting.timeline import TimelineEvent, entry
 from checks.common.transfer_tree import TransferHop
 from checks.model import (
@@ -46,6 +48,7 @@ from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.notifies import Notify
 from monitor.state.ports import Commit
+from monitor.state.silence_status import SilenceStatus
 from monitor.state.source_status import SourceStatus
 from monitor.state.status import (
     AddressStatus,
@@ -379,6 +382,18 @@ async def store() -> MemoryStore:
     return kept
 
 
+def silenced() -> SilenceStatus:
+    """One that is active, one without an end, one that somebody has ended, and a window that comes at night."""
+    new_disk = Silence(
+        "s1", Matchers(servers=("ns2",)), ago(hours=1), NOW + timedelta(hours=1), "anna", "new disk", NOW
+    )
+    endless = Silence("s2", Matchers(zones=("lab.*",)), ago(days=3), None, "bert", "a lab", ago(days=3))
+    over = Silence("s3", Matchers(codes=("ttl-differs",)), ago(days=1), ago(hours=9), "anna", "move", NOW, "bert")
+    night = Recurrence(time(2), timedelta(hours=2), frozenset(range(7)), UTC)
+    window = MaintenanceWindow("night", Matchers(servers=("ns1",)), "backup", night)
+    return SilenceStatus((new_disk, endless, over), (new_disk, endless), (window,))
+
+
 def nobody_asked() -> FakeProber:
     return FakeProber(lambda query: Observation(query, Outcome.UNASKED, NOW), lambda: NOW)
 
@@ -420,6 +435,7 @@ class Stage:
             waits=self.waits,
             diffs=self.diffs,
             incident_actions=StagedActions(self),
+            silence_actions=StagedSilences(self),
             settings=self.settings,
             named_tokens=lambda: self.tokens,
         )
@@ -450,6 +466,35 @@ class StagedActions:
         await stage.store.commit(Commit(incidents=(done,), timeline=(said,)))
         stage.show(replace(stage.status, incidents={**stage.status.incidents, id: done}))
         return done
+
+
+class StagedSilences:
+    """Silences that are shown as soon as they are made, and change nothing else."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    async def make(
+        self, matchers: Matchers, starts_at: datetime | None, ends_at: datetime | None, who: str, comment: str
+    ) -> Silence:
+        stage, name = self._stage, f"s{len(self._stage.status.silences.made) + 1}"
+        made = Silence(name, matchers, starts_at or stage.now, ends_at, who, comment, stage.now)
+        self._show({one.id: one for one in (*stage.status.silences.made, made)})
+        return made
+
+    async def end(self, id: str, who: str) -> Silence | None:
+        known = {one.id: one for one in self._stage.status.silences.made}
+        if id not in known:
+            return None
+        known[id] = replace(known[id], ends_at=self._stage.now, ended_by=who)
+        self._show(known)
+        return known[id]
+
+    def _show(self, made: Mapping[str, Silence]) -> None:
+        stage = self._stage
+        active = tuple(one for one in made.values() if one.is_active(stage.now))
+        silences = replace(stage.status.silences, made=tuple(made.values()), active=active)
+        stage.show(replace(stage.status, silences=silences))
 
 
 TOKEN = "correct-horse-battery"

@@ -10,6 +10,7 @@ from alerting.incident import Incident
 from alerting.model import Alert, AlertKey, Phase
 from alerting.notification import OutboxMessage
 from alerting.outbox import Backlog, Delivery, DeliveryResult, DeliveryState, Lease, ReceiverStatus
+from alerting.silences import Silence
 from alerting.timeline import TimelineEntry
 from checks.model import TransferFigures
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
@@ -71,6 +72,7 @@ class MemoryStore:
         self._destinations: dict[str, str] = {}
         self._record_memories: dict[tuple[str, str], RecordMemory] = {}
         self._zone_sources: dict[str, ZoneSource] = {}
+        self._silences: dict[str, Silence] = {}
         self._transfers: dict[tuple[str, str], KeptTransfers] = {}
         self._closed = False
         self.recreated: Recreated | None = None
@@ -95,6 +97,7 @@ class MemoryStore:
             ),
             destinations=dict(self._destinations),
             record_memories=tuple(self._record_memories.values()),
+            silences=sorted(self._silences.values(), key=lambda each: (each.starts_at, each.id)),
             zone_sources=tuple(one for one in self._zone_sources.values() if one.body),
             transfers=tuple(one for one in self._transfers.values() if one.figures != TransferFigures()),
         )
@@ -118,6 +121,7 @@ class MemoryStore:
         self._propagations += commit.propagations
         self._record_memories |= {(one.check, one.zone): one for one in commit.record_memories}
         self._zone_sources |= {one.source: one for one in commit.zone_sources}
+        self._silences |= {one.id: one for one in commit.silences}
         self._transfers |= {(one.check, one.zone): one for one in commit.transfers}
         for alert in commit.alerts:
             if alert.phase is Phase.OK and alert.flaps is None:
@@ -264,6 +268,8 @@ class MemoryStore:
         self._history, left = _keep(self._history, lambda row: row.until is None or row.until >= before, left)
         self._propagations, left = _keep(self._propagations, lambda each: each.at >= before, left)
         self._transitions, left = _keep(self._transitions, lambda at: at >= before, left)
+        silences, left = _keep(list(self._silences.values()), lambda each: not each.is_over(before), left)
+        self._silences = {each.id: each for each in silences}
         rows, left = _keep(list(self._outbox.items()), lambda i: i[1].settled is None or i[1].settled >= before, left)
         self._outbox = dict(rows)
         open_ = {id_ for id_, each in self._incidents.items() if each.phase == "open"}

@@ -381,6 +381,8 @@ def test_the_incident_as_the_api_shows_it() -> None:
         "resolved_at": "2026-11-20T10:33:00Z",
         "finding_count": 1,
         "recovering_count": 0,
+        "silenced_count": 0,
+        "silences": [],
         "flapping": False,
         "openings": 1,
         "findings": [

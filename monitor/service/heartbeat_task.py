@@ -12,6 +12,7 @@ from alerting.model import Secret
 from alerting.notification import DeliveryError
 from checks.common.text import format_duration
 from monitor.clock import Now
+from monitor.service.pause import pause
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ class HeartbeatTask:
     async def run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             await self.look()
-            await asyncio.sleep(TICK)
+            await pause(stopping, TICK)
 
     async def look(self) -> None:
         """Note how far each part is, and tell the watcher when it is time to."""

@@ -11,6 +11,7 @@ import structlog
 from checks.model import Zone
 from checks.model.zone_table import ZoneTable
 from monitor.clock import Now
+from monitor.service.pause import pause
 from monitor.state.own_troubles import (
     MIN_JUMP,
     TOLD_FOR,
@@ -73,9 +74,10 @@ class SelfMonitoring:
         yield from (*self._disk, *self._kept)
 
     async def run(self, stopping: asyncio.Event) -> None:
+        await pause(stopping, INTERVAL)
         while not stopping.is_set():
-            await asyncio.sleep(INTERVAL)
             await self.look()
+            await pause(stopping, INTERVAL)
 
     async def look(self) -> None:
         at = self._now()

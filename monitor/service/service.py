@@ -201,12 +201,12 @@ class Service:
         await self._notify.close()
         await self._poller.stop()
         await self._queue.close()
-        parting = asyncio.create_task(self._dispatcher.stop())
-        await asyncio.wait({parting, *self._tasks}, timeout=SHUTDOWN_TIMEOUT + 1)
-        left = {parting, *self._tasks}
+        parting = asyncio.create_task(self._dispatcher.stop(), name="dispatcher")
+        _, left = await asyncio.wait({parting, *self._tasks}, timeout=SHUTDOWN_TIMEOUT + 1)
         for task in left:
+            log.warning("a part does not end and is cancelled", part=task.get_name())
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(parting, *left, return_exceptions=True)
         await self._evaluator.finish()
         await self._open.aclose()
         log.info("stopped")

@@ -13,6 +13,7 @@ from monitor.clock import Now
 from monitor.config.model import Config
 from monitor.probe.client.sockets import Sockets
 from monitor.probe.witness import ask_witness
+from monitor.service.pause import pause
 from monitor.service.system_witnesses import system_witnesses
 from monitor.state.monitor_state import MonitorState
 from monitor.state.offline import use_witnesses
@@ -65,7 +66,7 @@ class Witnesses:
     async def run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             await self.look()
-            await asyncio.sleep(INTERVAL)
+            await pause(stopping, INTERVAL)
 
     async def look(self) -> None:
         """AskWitness whom there is reason to ask."""

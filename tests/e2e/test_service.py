@@ -145,4 +145,5 @@ async def test_it_ends_at_once_though_a_browser_listens(tmp_path: Path) -> None:
         assert b"200" in await reader.readline()
         service.signal(signal.SIGINT)
         assert await service.ended() == 0
+        assert "a part does not end and is cancelled" not in {said["event"] for said in service.log}
         writer.close()

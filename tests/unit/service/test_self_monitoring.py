@@ -1,5 +1,6 @@
 """What is told of the machine, the cadences and a reload; for how long, and when nothing is."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -118,3 +119,11 @@ def test_the_disk_of_a_database_that_is_there_and_of_one_that_is_not_yet(tmp_pat
     space = disk_space(path)
     assert space.database == 110
     assert space.free > 0
+
+
+async def test_a_service_that_stops_does_not_wait_for_the_next_look() -> None:
+    on, stopping = Bench(), asyncio.Event()
+    async with asyncio.timeout(INTERVAL), asyncio.TaskGroup() as group:
+        group.create_task(on.watch.run(stopping))
+        await asyncio.sleep(0)
+        stopping.set()

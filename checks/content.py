@@ -120,8 +120,9 @@ class Content:
             compared |= len(peers) > 1
             if len(peers) == 1:
                 said.append(_unsure(reference, f"nobody else gives serial {reference.serial}"))
-            for copy, _ in self._differing(peers, reference):
-                one = self._judged(copy, reference, _second(copy, peers, looked), _second(reference, peers, looked))
+            for copy, parts in self._differing(peers, reference):
+                second, usual = (_second(each, peers, looked) for each in (copy, reference))
+                one = self._judged(copy, reference, second, usual, parts)
                 said += [one] if one is not None else []
         for copy in copies:
             one = _expired(copy, looked.get(copy.place), poll.at)
@@ -143,9 +144,10 @@ class Content:
                 yield copy, parts
 
     def _judged(
-        self, copy: TransferredZone, reference: TransferredZone, mine: Observation | None, usual: Observation | None
-    ) -> Finding | Inconclusive | None:
-        """What the second transfers say of a difference that the first showed."""
+        self, copy: TransferredZone, reference: TransferredZone, mine: Observation | None, usual: Observation | None,
+        parts: tuple[int, ...],
+    ) -> Finding | Inconclusive | None:  # fmt: skip
+        """What the second transfers say of a difference that the first showed in these parts."""
         own, theirs = (one.content if one is not None else None for one in (mine, usual))
         if mine is None or usual is None or own is None or theirs is None:
             return _unsure(copy, "it differs, and was not given a second time to see in what")
@@ -153,9 +155,10 @@ class Content:
             return _unsure(copy, "it differed, and has moved since")
         difference = zone_difference(theirs.kept, own.kept, dnssec=self.dnssec)
         partly = own.overflow or theirs.overflow
+        unread = len(set(parts).difference(mine.query.content or ()))
         if not difference.number and not partly:
-            return None
-        return _finding(copy, reference, difference, partly=partly)
+            return _unsure(copy, f"it differs in {unread} parts more than are looked at") if unread else None
+        return _finding(copy, reference, difference, partly=partly, whole=not unread)
 
 
 def _places(zone: Zone) -> Iterator[Query]:
@@ -244,7 +247,9 @@ def _unsure(copy: TransferredZone, reason: str) -> Inconclusive:
     return Inconclusive(copy.server.name, copy.address, SUBJECT, reason)
 
 
-def _finding(copy: TransferredZone, reference: TransferredZone, difference: ZoneDifference, *, partly: bool) -> Finding:
+def _finding(
+    copy: TransferredZone, reference: TransferredZone, difference: ZoneDifference, *, partly: bool, whole: bool
+) -> Finding:
     """ "ns2 (192.0.2.2) is on serial 7 as ns1 (192.0.2.1) is, with other records: 1 record missing, 1 more: - www…"."""
     who = f"{server_at(copy.server.name, copy.address)} is on serial {copy.serial} as"
     head = f"{who} {server_at(reference.server.name, reference.address)} is, with other records"
@@ -253,6 +258,8 @@ def _finding(copy: TransferredZone, reference: TransferredZone, difference: Zone
         found, text = None, f"{head}, too many to compare here"
     else:
         lines = [*(f"- {line}" for line in found.removed), *(f"+ {line}" for line in found.added)]
-        count = f"{plural(len(difference.removed), 'record')} missing, {len(difference.added)} more"
+        found = replace(found, is_complete=whole)
+        least = "" if whole else "at least "
+        count = f"{least}{plural(len(difference.removed), 'record')} missing, {len(difference.added)} more"
         text = f"{head}: {count}: {'; '.join(lines)}"
     return Finding(CONTENT_DIFFERS.code, text, copy.server.name, copy.address, SUBJECT, difference=found)

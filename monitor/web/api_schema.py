@@ -160,6 +160,7 @@ def _difference(one: RecordDifference) -> Json:
         "removed": list(one.removed),
         "added": list(one.added),
         "more": one.more,
+        "is_complete": one.is_complete,
     }
 
 

@@ -115,9 +115,18 @@ def test_no_more_records_are_told_than_can_be_read() -> None:
     every = "abcdefghijklmnopqrstuvwxyz"
     (one,) = look(THREE, {"ns1": (5, "a"), "ns2": (5, every), "ns3": (5, "a")}).findings
     assert one.text.count(" IN A ") == 16 < MAX_SHOWN
+    assert "with other records: at least 0 records missing, 16 more: + " in one.text
     (one,) = look(THREE, {"ns1": (5, every[:13]), "ns2": (5, every[13:]), "ns3": (5, every[:13])}).findings
     assert "- a.example.com." in one.text
     assert one.text.count(" IN A ") <= MAX_SHOWN
+
+
+def test_a_zone_of_which_most_is_sent_twice_accuses_nobody() -> None:
+    """In more parts than are looked at, it is not known whether that is all."""
+    every = "abcdefghijklmnopqrstuvwxyz"
+    result = look(THREE, {"ns1": (5, every), "ns2": (5, every + every), "ns3": (5, every)})
+    assert found(result) == {"? ns2"}
+    assert result.unsure[0].reason == "it differs in 10 parts more than are looked at"
 
 
 def test_too_many_to_keep() -> None:

@@ -68,6 +68,15 @@ def alert(difference: RecordDifference | None = TOLD, text: str = HEAD) -> Alert
     return replace(one, difference=difference)
 
 
+@pytest.mark.parametrize(("more", "said"), [(30, "and at least 30 more"), (0, "and more, in parts of the zone")])
+async def test_of_a_zone_that_was_not_looked_at_whole_more_is_said_to_differ(more: int, said: str) -> None:
+    one = alert(replace(TOLD, more=more, is_complete=False))
+    assert decode(Alert, encode(one)).difference == one.difference
+    shown = replace(troubled(), zones=FakeZones([bad(status_of("example.com."), one)]))
+    async with client(await stage(shown)) as http:
+        assert said in (await http.get("/zones/example.com.")).text
+
+
 def test_they_come_back_after_a_restart() -> None:
     assert decode(Alert, encode(alert())).difference == TOLD
     assert decode(Alert, encode(alert(None))).difference is None
@@ -86,7 +95,7 @@ async def test_the_page_shows_them_one_by_one() -> None:
     assert "<img" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert told["difference"] == {
-        "reference": "ns1", "removed": [A], "added": [JOINED, CHANGED, MARKUP], "more": 4,
+        "reference": "ns1", "removed": [A], "added": [JOINED, CHANGED, MARKUP], "more": 4, "is_complete": True,
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from alerting.model import Alert, Policy, Route
 from alerting.routing import covers, fits
+from checks.model import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ class Audience:
             max(each(route.settle, self.policy.settle) for route in wanted),
         )
 
-    def of_zone(self, zone: str) -> tuple[Route, ...]:
-        """The routes that select the zone."""
-        return tuple(route for route in self.routes if covers(route, zone))
+    def of_zone(self, zone: str, labels: Labels = ()) -> tuple[Route, ...]:
+        """The routes that select the zone, which has these labels."""
+        return tuple(route for route in self.routes if covers(route, zone, labels))
 
     @property
     def remind(self) -> timedelta:
@@ -85,7 +86,7 @@ def audiences(routes: tuple[Route, ...], policy: Policy) -> tuple[Audience, ...]
 def _is_special(route: Route) -> bool:
     """Whether it says more than whom a whole incident is told to."""
     timing = (route.grace, route.settle, route.remind)
-    return bool(route.zones) or timing != (None, None, None) or not route.send_resolved
+    return bool(route.zones or route.labels) or timing != (None, None, None) or not route.send_resolved
 
 
 def _key(routes: tuple[Route, ...], policy: Policy) -> str:

@@ -10,6 +10,7 @@ from alerting.audience import Audience
 from alerting.flapping import settle_of
 from alerting.incident_members import IncidentMembers, Numbered
 from alerting.model import Alert, AlertKey, Phase, Route
+from alerting.routing import LabelsOf, no_labels
 
 
 class AudienceMembers:
@@ -17,9 +18,9 @@ class AudienceMembers:
     whose grace or settle ends for the audience alone costs a search.
     """
 
-    def __init__(self, audience: Audience, whole: IncidentMembers) -> None:
+    def __init__(self, audience: Audience, whole: IncidentMembers, labels_of: LabelsOf = no_labels) -> None:
         self.members = IncidentMembers()
-        self._audience, self._whole = audience, whole
+        self._audience, self._whole, self._labels_of = audience, whole, labels_of
         self._moved: dict[AlertKey, None] = dict.fromkeys(whole)
         whole.followers.append(self._moved)
         self._inside: set[AlertKey] = set()
@@ -66,7 +67,7 @@ class AudienceMembers:
         """The phase of an alert for the audience, and until when; none where it is nothing to it."""
         zone = alert.key.zone
         if (routes := self._of_zone.get(zone)) is None:
-            routes = self._of_zone[zone] = self._audience.of_zone(zone)
+            routes = self._of_zone[zone] = self._audience.of_zone(zone, self._labels_of(zone))
         if not routes:
             return None, None
         if alert.phase is Phase.PENDING:

@@ -57,7 +57,11 @@ def tell_audiences(
     known, kept, due = {part.audience: part for part in incident.parts}, [], [incident.due_at]
     for audience in rules.audiences:
         fresh = audience.key not in parts
-        own = parts.setdefault(audience.key, AudienceMembers(audience, members)) if fresh else parts[audience.key]
+        own = (
+            parts.setdefault(audience.key, AudienceMembers(audience, members, rules.labels_of))
+            if fresh
+            else parts[audience.key]
+        )
         own.refresh(now)
         due.append(own.next_at())
         part = known.pop(audience.key, None)
@@ -152,7 +156,7 @@ def _within(view: Incident, audience: Audience, rules: Rules) -> Incident:
 
     def inside(zone: str) -> bool:
         gone = bool(zone) and rules.dependency_graph.template(zone) is None
-        return gone or any(covers(route, zone) for route in audience.routes)
+        return gone or any(covers(route, zone, rules.labels_of(zone)) for route in audience.routes)
 
     def kept(zones: Iterable[str]) -> tuple[str, ...]:
         return tuple(filter(inside, zones))

@@ -12,7 +12,7 @@ from alerting.incident_told import ToldAs, is_over
 from alerting.model import Policy, Route
 from alerting.notification import OutboxMessage
 from alerting.root_cause import DependencyGraph
-from alerting.routing import MONITOR_CAUSES, matches, route
+from alerting.routing import MONITOR_CAUSES, LabelsOf, matches, route
 from alerting.silences import NO_SILENCES, ActiveSilences
 
 UPDATE_INTERVAL = timedelta(minutes=5)
@@ -47,6 +47,10 @@ class Rules:
     """Whom it is decided for; none: for all those who are in no audience."""
 
     @property
+    def labels_of(self) -> LabelsOf:
+        return self.dependency_graph.labels
+
+    @property
     def audiences(self) -> Sequence[Audience]:
         return audiences(tuple(self.routes), self.policy)
 
@@ -57,11 +61,11 @@ class Rules:
     def matching(self, incident: Incident) -> tuple[str, ...]:
         """Who is to hear of the incident, of those for whom it is decided."""
         if self.audience is not None:
-            wanted = any(matches(each, incident) for each in self.audience.routes)
+            wanted = any(matches(each, incident, self.labels_of) for each in self.audience.routes)
             return tuple(
                 name for name in self.audience.receivers if wanted and incident.cause != Cause("receiver", name)
             )
-        names = route(incident, self.routes, self.receivers)
+        names = route(incident, self.routes, self.receivers, self.labels_of)
         if self.is_for_all(incident):
             return names
         others = {name for audience in self.audiences for name in audience.receivers}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from checks.model import Address, RecordDifference
+from checks.model import Address, LabelPatterns, RecordDifference
 from checks.model.finding_type import Severity
 
 NOT_CHECKED = "not-checked"
@@ -163,6 +163,9 @@ class Route:
     """`"critical"`, `"warning"`, `"info"`: the severity of the incident."""
     zones: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
     """Any of its zones: shell globs. `"*.example.com"` matches what is below `example.com`, not the zone itself. Its
+    receivers read of no other zone."""
+    labels: LabelPatterns = field(default=(), metadata={"unset": "any", "example": 'labels = { team = "web" }'})
+    """Any of its zones that has all these labels, each with a value that one of the shell globs here matches. Its
     receivers read of no other zone."""
     servers: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
     """Any of its servers: shell globs."""

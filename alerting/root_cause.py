@@ -14,7 +14,7 @@ from alerting.incident import Cause
 from alerting.model import NOT_CHECKED, AlertKey
 from alerting.trouble_groups import MAJORITY, MIN_GROUP, Shape, TroubleGroups
 from checks.common.transfer_tree import upstreams_of
-from checks.model import Zone
+from checks.model import Labels, Zone
 from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, UPDATES, Impact, Scope
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import AHEAD, REGRESSED
@@ -86,6 +86,11 @@ class DependencyGraph:
         if isinstance(self.zones, ZoneTable):
             return self.zones.template(zone) if zone in self.zones else None
         return self.zones.get(zone)
+
+    def labels(self, zone: str) -> Labels:
+        """What the configuration says that the zone is."""
+        known = self.template(zone)
+        return known.labels if known is not None else ()
 
     def upstreams(self, zone: str, server: str) -> tuple[str, ...]:
         """Where a server gets the zone from; () for the primary itself, and where nothing is known of the zone."""

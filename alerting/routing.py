@@ -1,27 +1,39 @@
 """Routes: which receivers hear of an incident."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from alerting.incident import Cause, Incident
 from alerting.model import Alert, Route
+from checks.model import Labels
 
 MONITOR_CAUSES = ("vantage", "receiver")
 """Causes that are the monitor's own."""
 
 
-def route(incident: Incident, routes: Sequence[Route], receivers: Sequence[str] = ()) -> tuple[str, ...]:
+LabelsOf = Callable[[str], Labels]
+"""The labels of a zone, by its name."""
+
+
+def no_labels(zone: str) -> Labels:
+    """Where nobody knows of any."""
+    return ()
+
+
+def route(
+    incident: Incident, routes: Sequence[Route], receivers: Sequence[str] = (), labels_of: LabelsOf = no_labels
+) -> tuple[str, ...]:
     """The receivers of every route that matches, in the order of the configuration, each once.
 
     Without any routes all ``receivers`` hear everything. With routes, what matches none of them is told to nobody.
-    A route matches when each of its selectors does: the severity of the incident, any of its zones, any of its
-    servers, any of its codes. An empty selector matches everything.
+    A route matches when each of its selectors does: the severity of the incident, any of its zones by name and labels,
+    any of its servers, any of its codes. An empty selector matches everything.
 
     What the monitor says of itself, and no route wants, is told to all: nobody else would notice. That a receiver takes
     nothing is told to the others only, for it is one thing less that it does not take.
     """
     about = incident.cause
-    named = (name for each in routes if matches(each, incident) for name in each.receivers)
+    named = (name for each in routes if matches(each, incident, labels_of) for name in each.receivers)
     found = dict.fromkeys(named if routes else receivers)
     if about.kind == "receiver":
         found.pop(about.name, None)
@@ -30,18 +42,38 @@ def route(incident: Incident, routes: Sequence[Route], receivers: Sequence[str] 
     return tuple(name for name in receivers if about != Cause("receiver", name))
 
 
-def matches(selectors: Route, incident: Incident) -> bool:
+def matches(selectors: Route, incident: Incident, labels_of: LabelsOf = no_labels) -> bool:
     return (
         (not selectors.severity or incident.severity in selectors.severity)
         and (not selectors.codes or not set(selectors.codes).isdisjoint(incident.codes))
         and any_named(selectors.servers, incident.servers)
-        and any_named(selectors.zones, incident.zones)
+        and _any_zone(selectors, incident.zones, labels_of)
     )
 
 
-def covers(selectors: Route, zone: str) -> bool:
-    """Whether the receivers of the route may read of the zone; the empty one is the monitor itself."""
-    return not selectors.zones or (bool(zone) and any_named(selectors.zones, (zone,)))
+def _any_zone(selectors: Route, zones: Iterable[str], labels_of: LabelsOf) -> bool:
+    if not selectors.labels:
+        return any_named(selectors.zones, zones)
+    return any(covers(selectors, zone, labels_of(zone)) for zone in zones)
+
+
+def covers(selectors: Route, zone: str, labels: Labels = ()) -> bool:
+    """Whether the receivers of the route may read of the zone, which has these labels; the empty one is the monitor
+    itself.
+    """
+    if not (selectors.zones or selectors.labels):
+        return True
+    own = dict(labels)
+    return (
+        bool(zone)
+        and any_named(selectors.zones, (zone,))
+        and all(name in own and _is_any(own[name], wanted) for name, wanted in selectors.labels)
+    )
+
+
+def _is_any(value: str, patterns: Iterable[str]) -> bool:
+    """Whether a shell glob matches the value of a label, in which case counts."""
+    return any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
 def fits(selectors: Route, alert: Alert) -> bool:

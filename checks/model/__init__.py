@@ -43,6 +43,10 @@ Cadences = tuple[tuple[str, timedelta], ...]
 """Check → how often it asks, zero: never; in the order of their names."""
 Severities = tuple[tuple[str, Severity], ...]
 """Code → how severe it is; in the order of the codes."""
+Labels = tuple[tuple[str, str], ...]
+"""What somebody says of a zone: name and value, in the order of the names."""
+LabelPatterns = tuple[tuple[str, tuple[str, ...]], ...]
+"""Labels that are looked for: name, and shell globs for the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class Zone:
     """The catalog zone that it is a member of (RFC 9432), or was until a while ago, where it is ``removed``."""
     removed: bool = False
     canary: CanaryRecord | None = None
+    labels: Labels = ()
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -120,7 +125,7 @@ class Zone:
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
-            self.catalog, self.removed, self.canary,
+            self.catalog, self.removed, self.canary, self.labels,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -129,7 +134,7 @@ class Zone:
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
-            self.catalog, self.removed, self.canary,
+            self.catalog, self.removed, self.canary, self.labels,
         )  # fmt: skip
 
 

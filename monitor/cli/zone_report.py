@@ -86,7 +86,9 @@ def receivers_text(report: ZoneReport) -> Iterator[str]:
     config = report.config
     for finding in report.findings:
         about = f"{finding.code}{f' at {finding.server}' if finding.server else ''}"
-        receivers = route(incident(report, finding), config.routes, tuple(config.receivers))
+        receivers = route(
+            incident(report, finding), config.routes, tuple(config.receivers), lambda _: report.zone.labels
+        )
         if report.severity(finding) is Severity.INFO:
             yield f"{about}: nobody; what is of severity info is only shown"
         elif not config.receivers:

@@ -172,4 +172,4 @@ def _shape(zone: Zone) -> Zone:
         replace(record, name=f"{at}.", expect=None if record.expect is None else ())
         for at, record in enumerate(zone.records)
     )
-    return replace(zone, name="example.", records=records, max_lag=timedelta(0), severity=())
+    return replace(zone, name="example.", records=records, max_lag=timedelta(0), severity=(), labels=())

@@ -17,6 +17,7 @@ from checks.model import (
     Address,
     Cadences,
     CanaryRecord,
+    Labels,
     Server,
     Severities,
     TransferRule,
@@ -138,6 +139,8 @@ class ZoneEntry:
     )
     """A TXT record that the running service **changes**, as often as `cadence.canary` says, by signed UPDATE, to see
     that changes arrive everywhere. See [A canary](canary.md)."""
+    labels: Labels = field(default=(), metadata={"unset": "none", "example": 'labels = { team = "web" }'})
+    """What you say of the zone: names and values, by which [routes](#routes) select. See below."""
     catalog: str = field(default="", metadata={"given": True})
     """The catalog that it is a member of …"""
     removed: bool = field(default=False, metadata={"given": True})
@@ -149,7 +152,7 @@ class ZoneEntry:
         return ZoneEntry(
             "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.canary, self.catalog, self.removed,
+            self.canary, self.labels, self.catalog, self.removed,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
@@ -158,7 +161,7 @@ class ZoneEntry:
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.canary, self.catalog, self.removed,
+            self.canary, self.labels, self.catalog, self.removed,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
@@ -170,7 +173,7 @@ class ZoneEntry:
             discovered=not self.servers, cadence=self.cadence, severity=self.severity, signer=self.signer,
             default_records=self.records is None, content=self.content,
             ignored_between_groups=self.ignored_between_groups, catalog=self.catalog, removed=self.removed,
-            canary=self.canary,
+            canary=self.canary, labels=self.labels,
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import pkgutil
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from alerting.model import Route, Secret
 from alerting.notifier import Notifier
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.files import check_kind, reason
+from monitor.config.labels import label_patterns
 from monitor.config.patterns import code, pattern, zone_pattern
 from monitor.config.secrets import FileContext, is_here, secret_keys
 from monitor.config.tables import Table, instance_of, table_of
@@ -111,7 +112,13 @@ def routes(problems: Problems, tables: Iterable[Table | None], defined: tuple[st
             raise InvalidValue(f"no receiver is called {quoted(name)}", hint)
         return name
 
-    parse = {"receivers": receiver, "zones": zone_pattern, "servers": pattern, "codes": code}
+    parse: Mapping[str, Callable[[Any], Any]] = {
+        "receivers": receiver,
+        "zones": zone_pattern,
+        "servers": pattern,
+        "codes": code,
+        "labels": label_patterns,
+    }
     found: list[Route] = []
     for index, table in enumerate(tables):
         path = ("routes", index)

@@ -33,7 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
 
 from alerting.finding_types import FINDING_TYPES
 from alerting.model import Secret
-from checks.model import Address, Cadences, Severities
+from checks.model import Address, Cadences, LabelPatterns, Labels, Severities
 from checks.model.finding_type import Severity
 from checks.registry import CHECKS
 from monitor.config import durations, secrets
@@ -60,6 +60,15 @@ _CadenceTable = Annotated[
 _SeverityTable = Annotated[
     dict[str, SeverityWord | None], Field(json_schema_extra={"propertyNames": {"enum": list(FINDING_TYPES)}})
 ]
+
+
+def _as_tuple(value: object) -> object:
+    """A list, or one value for a list of it."""
+    if isinstance(value, list):
+        return tuple(value)
+    return (value,) if isinstance(value, str | dict) else value
+
+
 _SPELLED: Mapping[Any, Any] = {
     Address: AddressText,
     PortlessAddress: PortlessAddressText,
@@ -68,6 +77,8 @@ _SPELLED: Mapping[Any, Any] = {
     Severity: SeverityWord,
     Cadences: _CadenceTable,
     Severities: _SeverityTable,
+    Labels: dict[str, str | None],
+    LabelPatterns: dict[str, Annotated[tuple[str | None, ...], BeforeValidator(_as_tuple)] | None],
     Path: str,
     float: Annotated[float, Field(allow_inf_nan=False)],
 }
@@ -157,19 +168,13 @@ def _spelled(hint: Any, metadata: Mapping[str, Any], *, described: bool) -> Any:
         parts = get_args(inner)
         if parts[1:] == (...,):
             inner = tuple.__class_getitem__((_spelled(parts[0], {}, described=described) | None, ...))
-        inner = Annotated[inner, BeforeValidator(_listed)]
+        inner = Annotated[inner, BeforeValidator(_as_tuple)]
     return Annotated[inner, Field(**bounds)] if bounds else inner
 
 
 def or_short(table: Any, read: Callable[[Any], Any]) -> Any:
     """The annotation of a table for which a text may stand, of which ``read`` makes the table."""
     return Annotated[table, BeforeValidator(read, written=str | table)]
-
-
-def _listed(value: object) -> object:
-    if isinstance(value, list):
-        return tuple(value)
-    return (value,) if isinstance(value, str | dict) else value
 
 
 def instance_of(

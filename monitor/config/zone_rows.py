@@ -229,7 +229,7 @@ def _of_cells(columns: Sequence[str], cells: Sequence[str], line: int, tell: Tel
     """Options as a table; what is empty is not given."""
     table: dict[str, object] = {}
     for column, cell in zip(columns, map(str.strip, cells), strict=True):
-        if cell and column in ("cadence", "severity"):
+        if cell and column in ("cadence", "severity", "labels"):
             pairs = [(name, value) for name, _, value in (word.partition("=") for word in cell.split())]
             table[column] = dict(pairs)
             names = [name for name, _ in pairs]

@@ -17,6 +17,7 @@ from monitor.config.canaries import canary_of, check_canary
 from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, near, quoted
 from monitor.config.keys import key_name
+from monitor.config.labels import labels
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.config.servers import reference
 from monitor.config.tables import Table, instance_of
@@ -80,6 +81,7 @@ def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, reference
             problems.each((*path, "ignore_between_groups"), table.ignore_between_groups, records.pattern)
         ),
         severity=tuple(sorted(severities_of_zones(problems, (*path, "severity"), table.severity).items())),
+        labels=labels(problems, (*path, "labels"), table.labels),
         canary=canary_of(
             problems, path, table, name, references.keys,
             lambda where, text: _updated_server(problems, where, text, table, servers, references),

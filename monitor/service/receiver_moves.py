@@ -59,5 +59,9 @@ class ReceiverMoves:
         if message.event is not IncidentEvent.RESOLVED:
             return ()
         heard = follow(incident.receivers, self._dispatcher.moved)
-        names = (name for name in route(incident, plan.routes, plan.receivers) if name not in heard)
+        names = (
+            name
+            for name in route(incident, plan.routes, plan.receivers, plan.dependency_graph.labels)
+            if name not in heard
+        )
         return [replace(message, id=message_id(incident, name), receiver=name) for name in names]

@@ -264,7 +264,10 @@ class ZoneColumns:
         """The index, with -1 also for a zone that is another than it was. How often it is asked is no part of that."""
         number: dict[Zone, int] = {}
         before, after = (
-            [number.setdefault(replace(template, cadence=(), severity=()), len(number)) for template in table.templates]
+            [
+                number.setdefault(replace(template, cadence=(), severity=(), labels=()), len(number))
+                for template in table.templates
+            ]
             for table in (old.zone_table, self.zone_table)
         )
         common = min(len(before), len(after))

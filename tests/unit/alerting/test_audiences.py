@@ -291,3 +291,30 @@ def test_what_is_in_its_grace_counts_for_those_whose_zone_it_is_once_something_f
     (message,) = take(desk, bad(A))
     assert (message.receiver, message.incident.zones) == ("a-team", (A,))
     assert desk.only.zones == (A, B)
+
+
+# --- labels ---
+
+
+def test_zones_are_routed_by_their_labels_and_who_has_none_of_them_reads_of_none() -> None:
+    """Two labels must be there, each with a value that a glob matches; case counts in values."""
+    web = Route(("web",), labels=(("team", ("web",)), ("tier", ("gold", "s*"))))
+    desk = desk_of(web, Route(("both",), zones=("a.*",), labels=(("team", ("*",)),)), Route(("noc",)))
+    labels = {A: (("team", "web"), ("tier", "silver")), B: (("team", "Web"), ("tier", "gold"))}
+    desk.topology = DependencyGraph.of([replace(zone(name, "ns1", "ns2"), labels=labels[name]) for name in (A, B)])
+    heard = {m.receiver: m.incident.zones for m in take(desk, bad(A), bad(B))}
+    assert heard == {"web": (A,), "both": (A,), "noc": (A, B)}
+    again = desk_of(web)
+    assert take(again, bad(A), bad(B)) == []
+    assert take(again, alert("", "monitor-offline", at=0))[0].receiver == "web"
+
+
+def test_who_gets_a_label_by_a_reload_is_told_of_what_is_open_and_who_loses_it_that_it_is_not_for_him() -> None:
+    route = Route(("web",), labels=(("team", ("web",)),))
+    desk = desk_of(route)
+    take(desk, bad(A))
+    zones = [zone(name, "ns1", "ns2") for name in (A, B)]
+    desk.topology = DependencyGraph.of([replace(each, labels=(("team", "web"),)) for each in zones])
+    assert reload(desk, route) == ["web: [FIRING critical] a.example.: ns2 cannot be reached"]
+    desk.topology = DependencyGraph.of(zones)
+    assert reload(desk, route) == ["web: [RESOLVED] a.example.: it goes on, but is no longer for you"]

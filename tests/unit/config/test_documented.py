@@ -203,6 +203,7 @@ def test_defaults_on_the_page_are_the_defaults(section: str, key: str, value: st
         "catalogs": '[[catalogs]]\nzone = "c.example"\nfrom = ["192.0.2.1"]\n',
         "maintenance": '[[maintenance]]\nname = "n"\nstart = "02:00"\nduration = "1h"\nservers = "ns*"\n',
         "lists": '[[lists]]\nfile = "zones.txt"\n',
+        "routes": '[receivers.h]\ntype = "webhook"\nurl = "https://h.example/"\n[[routes]]\nreceivers = "h"\n',
     }.get(section, f"[{section}]\n")
     if (section, key) == ("lists", "refresh"):
         start = '[[lists]]\nurl = "http://127.0.0.1/zones"\napi_key = "secret"\n'

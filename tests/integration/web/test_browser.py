@@ -13,13 +13,16 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from checks.common.record_differences import record_difference
 from checks.model import TransferResult
+from checks.model.finding_type import Severity
 from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.server import WebServer
+from monitor.web.snapshot import Settings
 from tests.support.diff_stage import USUAL, diff_stage
 from tests.support.fakes.zones import FakeZones
 from tests.support.hostile_status import hostile
 from tests.support.require import program
+from tests.support.told_incident import ID, told
 from tests.support.web_status import SERIAL, SERVERS, TOKEN, Stage, bad, finding, slow, stage, status, troubled, zone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -150,6 +153,33 @@ async def test_every_page_is_readable_by_all_and_fits_the_screen(
             await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
             await fits(page, name, size, *(BETWEEN if size == PHONE else ()))
             assert name not in judged or await violations(page) == [], name
+    assert looking.complaints == []
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
+async def test_an_incident_is_readable_by_all_and_is_acknowledged(
+    looking: Looking, size: tuple[int, int], scheme: str
+) -> None:
+    """By the form of its page; what is typed there stays while the page is kept true."""
+    seen = replace(await told(), settings=Settings(), tokens=())
+    async with served(seen) as url, looking.page(size, scheme) as page:
+        await page.goto(f"{url}/incidents/{ID}")
+        await page.locator("#live:not(:empty)").wait_for()
+        await looking.shoot(page, f"incident-{size[0]}-{scheme}")
+        await fits(page, "incident", size, *BETWEEN)
+        assert await violations(page) == []
+        await page.get_by_label("Note").fill("I look at it")
+        await page.get_by_role("button", name="Acknowledge").focus()
+        worse = replace(seen.status.incidents[ID], severity=Severity.WARNING)
+        seen.show(replace(seen.status, incidents={ID: worse}))
+        await page.locator(".headline strong", has_text="Warning").wait_for()
+        await page.get_by_role("button", name="Acknowledge").click()
+        await page.get_by_text("Acknowledged by local, ").wait_for()
+        await page.get_by_text(": I look at it").first.wait_for()
+        await fits(page, "incident", size, *BETWEEN)
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Take the acknowledgement back").click()
+        await page.get_by_text("Acknowledgement taken back").wait_for()
     assert looking.complaints == []
 
 

@@ -148,6 +148,7 @@ def as_data(incident: Incident) -> dict[str, object]:
     zones = incident.zones if open_ else tuple(sorted(past))
     return {
         "id": incident.id,
+        "title": headline(incident),
         "cause": str(incident.cause),
         "severity": str(incident.severity if open_ or incident.goes_on else incident.worst),
         "worst_severity": str(incident.worst),

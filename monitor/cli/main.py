@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "wait": "Wait until all nameservers of a zone have a change.",
         "import": "Write a configuration of what servers say.",
         "check-config": "Say what a configuration means, or what is wrong with it.",
+        "incidents": "List what is wrong now, as the running service knows it.",
+        "ack": "Tell the running service that somebody knows of an incident.",
         "maintenance": "List the maintenance windows, and when they come next.",
         "explain": "Say what a code means, or how a zone stands and why.",
         "notify-test": "Send a specimen to a receiver.",

@@ -10,14 +10,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from alerting.incident import OPEN
 from alerting.render import as_data
 from checks.model import Health
 from monitor.config.errors import known, near, quoted
+from monitor.state.status import ZoneStatus
 from monitor.web.api_schema import server_data, source_data, sweep_data, zone_data, zone_summary
 from monitor.web.paging import whole
 from monitor.web.propagation_view import propagation_data
 from monitor.web.snapshot import SnapshotCache, WebContext
-from monitor.web.view_models import find_servers, healths
+from monitor.web.view_models import find_servers, healths, open_incidents
 
 MAX_LIMIT = 1000
 One = TypeVar("One")
@@ -35,7 +37,7 @@ class Api:
             Route("/api/v1/zones", _taking(self.zones, "health", "q", "offset", "limit")),
             Route("/api/v1/zones/{zone:path}/propagation", _taking(self.zone_propagation, "since")),
             Route("/api/v1/zones/{zone:path}", _taking(self.zone)),
-            Route("/api/v1/incidents", _taking(self.incidents, "zone", "before", "limit")),
+            Route("/api/v1/incidents", _taking(self.incidents, "zone", "phase", "before", "limit")),
             Route("/api/v1/servers", _taking(self.servers, "health", "q", "offset", "limit")),
             Route("/api/v1/servers/{server:path}/propagation", _taking(self.server_propagation, "since")),
             Route("/api/v1/checks", _taking(self.checks, "offset", "limit")),
@@ -92,18 +94,33 @@ class Api:
         return _part(request, self._snapshot.status(request.state.view).sources, source_data)
 
     async def incidents(self, request: Request) -> Response:
-        """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it."""
+        """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it; ``phase``:
+        "open" for all that stand, and no others.
+        """
         most = _number(request, "limit", 100, MAX_LIMIT)
         zone = request.query_params.get("zone")
         known = self._snapshot.zone(request.state.view, zone) if zone else None
         if zone and known is None:
             raise HTTPException(404, "no such zone is watched")
+        if phase := request.query_params.get("phase", ""):
+            if phase != OPEN:
+                raise HTTPException(400, "phase is open")
+            return _listed(request, self._standing(request, known), None, {})
         kept = await self._context.store.incidents(
             limit=most, before=_time(request, "before"), zone=known.name if known else None
         )
         later = {"before": kept[-1].opened_at.isoformat()} if len(kept) == most else {}
         shown = self._snapshot.incidents(request.state.view, kept)
         return _listed(request, [as_data(incident) for incident in shown], None, later)
+
+    def _standing(self, request: Request, zone: ZoneStatus | None) -> list[dict[str, object]]:
+        """As they are now, also while the database cannot be read."""
+        standing = open_incidents(self._snapshot.status(request.state.view))
+        return [
+            as_data(one)
+            for one in sorted(standing, key=lambda one: (one.opened_at, one.id), reverse=True)
+            if zone is None or zone.name in one.zones or zone.name in one.past_zones
+        ]
 
 
 Handler = Callable[[Request], Awaitable[Response]]

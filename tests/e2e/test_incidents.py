@@ -14,6 +14,7 @@ from tests.support.mailbox import Mailbox, mailbox
 from tests.support.nameserver import SOA, Asked, Connection, Nameserver, good, reply, soa
 from tests.support.receiver import Receiver, receiver
 from tests.support.running import Running, running, until
+from tests.support.speaking import say
 
 CONFIG = f"""
 [service]
@@ -132,13 +133,19 @@ async def test_the_last_server_of_a_zone_is_told_at_once_and_what_is_back_too(tm
         began = now()
         on.farm.dead.add("ns2")
         await until(lambda: len(on.box.subjects) == 1)
+        (open_,) = await opened(on)
+        said = await say("ack", open_["id"], "--url", on.service.page, "--note", "I look at it")
+        assert (said.status, said.err) == (0, "")
+        await until(lambda: "incident.acknowledged" in on.hook.kinds())
         on.farm.dead.add("ns3")
         await until(lambda: findings(on, 2))
+        assert [each["acknowledged"]["note"] for each in await opened(on)] == ["I look at it"]
         on.farm.dead.add("ns1")
         await until(lambda: len(on.box.subjects) == 2)
         (open_,) = await opened(on)
         assert (open_["severity"], open_["unserved_zones"]) == ("critical", ["example.net."])
         assert open_["servers"] == ["ns1", "ns2", "ns3"]
+        assert open_["acknowledged"] is None  # it is worse than was known by then
         on.farm.dead.clear()
         await until(lambda: len(on.box.subjects) == 3)
         ended = now()
@@ -148,8 +155,15 @@ async def test_the_last_server_of_a_zone_is_told_at_once_and_what_is_back_too(tm
             on.subjects()[2],
         ]
         assert on.subjects()[2].startswith("[RESOLVED] example.net.: ")
-        assert on.hook.kinds() == ["incident.opened", "incident.worsened", "incident.resolved"]
-        first, second, last = (said for _, said in on.hook.heard)
+        kinds = ["incident.opened", "incident.acknowledged", "incident.worsened", "incident.resolved"]
+        assert on.hook.kinds() == kinds
+        first, _, second, last = (said for _, said in on.hook.heard)
+        record = await on.service.get(f"api/v1/incidents/{last['data']['id']}")
+        became = [each["event"] for each in record["timeline"]]
+        assert became == ["opened", "acknowledged", "worsened", "acknowledgement-ended", "resolved"]
+        assert {(each["receiver"], each["type"]) for each in record["deliveries"]} == {
+            *(("hook", kind) for kind in kinds), *(("mail", kind) for kind in kinds if kind != kinds[1]),
+        }  # fmt: skip
         assert first["title"] == on.box.subjects[0]
         assert "No server is left that answers for example.net." in second["text"]
         data = last["data"]

@@ -363,6 +363,7 @@ def test_where_the_page_shows_it() -> None:
 def test_the_incident_as_the_api_shows_it() -> None:
     assert as_data(OVER) == {
         "id": "20261120T100000-3f9a2c",
+        "title": "example.org.: ns2 (192.0.2.2) is 22 min behind",
         "cause": "zone example.org.",
         "severity": "warning",
         "worst_severity": "warning",

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
+from prometheus_client import CollectorRegistry, Gauge
 
 from checks.model import Zone
 from checks.model.zone_table import ZoneTable
@@ -40,7 +41,13 @@ def disk_space(database: Path) -> DiskSpace:
     disk = os.statvfs(database.absolute().parent)
     sizes = (Path(f"{database}{end}") for end in DATABASE_FILES)
     taken = sum(path.stat().st_size for path in sizes if path.exists())
-    return DiskSpace(disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else None, taken)
+    total = disk.f_blocks * disk.f_frsize
+    return DiskSpace(total, disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else None, taken)
+
+
+def disk_gauge(registry: CollectorRegistry | None) -> Gauge:
+    text = "Octets that are free on the disk of the database, for those who are not root; looked at twice a minute."
+    return Gauge("soawatch_database_disk_free_octets", text, registry=registry)
 
 
 class SelfMonitoring:
@@ -52,8 +59,10 @@ class SelfMonitoring:
         sweeps: Callable[[], Mapping[str, SweepStatus]],
         now: Now,
         monotonic: Callable[[], float],
+        registry: CollectorRegistry | None = None,
         space: Callable[[Path], DiskSpace] = disk_space,
     ) -> None:
+        self._free = disk_gauge(registry)
         self._database, self._sweeps, self._space = database, sweeps, space
         self._now, self._monotonic = now, monotonic
         self._started, self._apart = monotonic(), now().timestamp() - monotonic()
@@ -88,8 +97,8 @@ class SelfMonitoring:
         except OSError as error:  # it is gone, or out of reach: whoever writes the database says so
             log.debug("disk cannot be looked at", error=str(error))
         else:
-            low = disk_low(space, str(self._database), known=bool(self._disk))
-            self._disk = tuple(low)
+            self._free.set(space.free)
+            self._disk = tuple(disk_low(space, str(self._database), known=bool(self._disk)))
 
     def _look_at_clock(self, at: datetime) -> None:
         monotonic = self._monotonic()

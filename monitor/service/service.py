@@ -163,7 +163,9 @@ class Service:
         )  # fmt: skip
         self._evaluator.failing = self._dispatcher.failing
         self._evaluator.source_troubles = lambda: self._sourced_zones.troubles
-        self._self_monitoring = SelfMonitoring(config.service.database, lambda: self.status.sweeps, now, monotonic)
+        self._self_monitoring = SelfMonitoring(
+            config.service.database, lambda: self.status.sweeps, now, monotonic, self._registry
+        )
         self._evaluator.own_troubles = self._self_monitoring.troubles
         self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
         await self._receiver_moves.use(config)

@@ -84,7 +84,10 @@ def clock_jumped(seconds: float, at: datetime) -> OwnTrouble:
 # --- the disk ---
 
 SPARE_BYTES = 100 * 1024**2
-"""What is to be free beside room for the database once more, which is made anew from memory where it is lost."""
+"""What is to be free beside room for the database once more, which is made anew from memory where it is lost …"""
+
+SPARE_SHARE = 0.1
+"""… or this share of a disk that is small."""
 
 MIN_INODES = 50
 
@@ -93,6 +96,7 @@ MIN_INODES = 50
 class DiskSpace:
     """Of the file system that the database is on, for those who are not root; and what the database takes."""
 
+    total: int
     free: int
     free_inodes: int | None
     """None: it has no such limit."""
@@ -101,8 +105,8 @@ class DiskSpace:
 
 def disk_low(space: DiskSpace, path: str, *, known: bool) -> Iterator[OwnTrouble]:
     """``known``: it was low before, and is until a quarter more is free."""
-    wanted = (SPARE_BYTES + space.database) * (5 if known else 4) // 4
-    if space.free < wanted:
+    wanted = min(SPARE_BYTES, SPARE_SHARE * space.total) + space.database
+    if space.free < wanted * (1.25 if known else 1):
         said = f"{_megabytes(space.free)} are free on the disk of {path}, which takes {_megabytes(space.database)}"
         yield OwnTrouble(DISK_LOW.code, said, "space")
     if space.free_inodes is not None and space.free_inodes < MIN_INODES * (2 if known else 1):

@@ -42,6 +42,7 @@ from monitor.probe.stats import ProbeStats
 from monitor.service.diffs import ServiceDiffs
 from monitor.service.heartbeat_task import heartbeat_counter
 from monitor.service.notify_service import NotifyLog
+from monitor.service.self_monitoring import disk_gauge
 from monitor.service.waits import ServiceWaits
 from monitor.service.witnesses import witness_gauge
 from monitor.state.evaluator import Evaluator
@@ -313,6 +314,7 @@ class Counters:
         WorkerMetrics(self.probe_stats, self.registry).restarts.inc()
         DurableStore(Path("soawatch.db"), lambda: NOW, self.registry)
         NotifyLog(lambda: 0.0, self.registry).note(NotifyResult.ACCEPTED, "192.0.2.1", "example.com.", "")
+        disk_gauge(self.registry).set(4_000_000_000)
         heartbeat_counter(self.registry).labels("success", "delivered").inc()
         witness_gauge(self.registry).labels("192.0.2.53").set(1)
         kept = MemoryStore(now=lambda: NOW)

@@ -20,13 +20,13 @@ MINUTE = timedelta(minutes=1)
 class Bench:
     at: float = 1000.0
     jumped: float = 0.0
-    space: DiskSpace | OSError = field(default_factory=lambda: DiskSpace(10**12, None, 0))
+    space: DiskSpace | OSError = field(default_factory=lambda: DiskSpace(10**12, 10**12, None, 0))
     sweep: SweepStatus = field(default_factory=lambda: not_begun("reachable", MINUTE))
     watch: SelfMonitoring = field(init=False)
 
     def __post_init__(self) -> None:
         self.watch = SelfMonitoring(
-            Path("soawatch.db"), lambda: {"reachable every 1m": self.sweep}, self.now, lambda: self.at, self.look
+            Path("soawatch.db"), lambda: {"reachable every 1m": self.sweep}, self.now, lambda: self.at, None, self.look
         )
 
     def now(self):
@@ -69,13 +69,13 @@ async def test_a_clock_that_is_set_right_after_the_start_is_no_news() -> None:
 
 
 async def test_a_disk_is_low_until_there_is_clearly_more_room() -> None:
-    on = Bench(space=DiskSpace(100_000_000, None, 0))
+    on = Bench(space=DiskSpace(10**12, 100_000_000, None, 0))
     assert await on.after(INTERVAL) == ["disk-low"]
-    on.space = DiskSpace(110_000_000, None, 0)
+    on.space = DiskSpace(10**12, 110_000_000, None, 0)
     assert await on.after(INTERVAL) == ["disk-low"]
     on.space = OSError("gone")
     assert await on.after(INTERVAL) == ["disk-low"], "what cannot be looked at is as it was"
-    on.space = DiskSpace(140_000_000, None, 0)
+    on.space = DiskSpace(10**12, 140_000_000, None, 0)
     assert await on.after(INTERVAL) == []
 
 
@@ -118,7 +118,7 @@ def test_the_disk_of_a_database_that_is_there_and_of_one_that_is_not_yet(tmp_pat
     Path(f"{path}-wal").write_bytes(b"x" * 10)
     space = disk_space(path)
     assert space.database == 110
-    assert space.free > 0
+    assert 0 < space.free < space.total
 
 
 async def test_a_service_that_stops_does_not_wait_for_the_next_look() -> None:

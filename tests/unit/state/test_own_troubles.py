@@ -25,6 +25,7 @@ from tests.support.observations import NOON, gather, pulled, query, zone
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 MB = 1_000_000
+LARGE = 100_000 * MB
 WATCHED = zone("ns1", "ns2", "ns3")
 
 
@@ -74,20 +75,23 @@ def test_a_clock_that_jumped() -> None:
 
 
 DISKS: list[tuple[str, DiskSpace, bool, list[str]]] = [
-    ("room enough", DiskSpace(200 * MB, 1000, 10 * MB), False, []),
-    ("a large disk that is nearly full, and room enough", DiskSpace(300 * MB, None, 10 * MB), False, []),
+    ("room enough", DiskSpace(LARGE, 200 * MB, 1000, 10 * MB), False, []),
+    ("a large disk that is nearly full, and room enough", DiskSpace(LARGE, 300 * MB, None, 10 * MB), False, []),
     (
-        "no room for the database once more", DiskSpace(900 * MB, 1000, 850 * MB), False,
+        "no room for the database once more", DiskSpace(LARGE, 900 * MB, 1000, 850 * MB), False,
         ["900 MB are free on the disk of soawatch.db, which takes 850 MB"],
     ),
     (
-        "little room for a small one", DiskSpace(100 * MB, None, MB), False,
+        "little room for a small one", DiskSpace(LARGE, 100 * MB, None, MB), False,
         ["100 MB are free on the disk of soawatch.db, which takes 1 MB"],
     ),
-    ("a little more than that is no end of it", DiskSpace(120 * MB, None, MB), True, [
+    ("a little more than that is no end of it", DiskSpace(LARGE, 120 * MB, None, MB), True, [
         "120 MB are free on the disk of soawatch.db, which takes 1 MB"]),
-    ("a quarter more is", DiskSpace(140 * MB, 200, MB), True, []),
-    ("no more files", DiskSpace(900 * MB, 7, MB), False, ["7 files more fit on the disk of soawatch.db"]),
+    ("a quarter more is", DiskSpace(LARGE, 140 * MB, 200, MB), True, []),
+    ("a small disk with a database of its own", DiskSpace(64 * MB, 50 * MB, None, MB), False, []),
+    ("the same, nearly full", DiskSpace(64 * MB, 6 * MB, None, MB), False, [
+        "6 MB are free on the disk of soawatch.db, which takes 1 MB"]),
+    ("no more files", DiskSpace(LARGE, 900 * MB, 7, MB), False, ["7 files more fit on the disk of soawatch.db"]),
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from monitor.web.incident_records import IncidentEndpoints
 from monitor.web.login_attempts import LoginAttempts
 from monitor.web.metrics_endpoint import MetricsEndpoint
 from monitor.web.pages import Pages
+from monitor.web.silence_page import SilencePage
 from monitor.web.silences import SilenceEndpoints
 from monitor.web.snapshot import Settings, SnapshotCache, View, WebContext
 from monitor.web.static import load
@@ -55,6 +56,7 @@ def build(context: WebContext) -> Starlette:
             ),
             *IncidentEndpoints(context, snapshot).routes(),
             *SilenceEndpoints(context).routes(),
+            *SilencePage(context, snapshot, renderer).routes(),
             *Api(context, snapshot).routes(),
             Route("/metrics", MetricsEndpoint(context, snapshot).serve),
             Route("/events", Events(context)),

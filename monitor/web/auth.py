@@ -23,6 +23,8 @@ from monitor.web.snapshot import Settings, View, WebContext
 
 COOKIE = "soawatch"
 SESSION_LIFETIME = timedelta(days=30)
+MAX_FIELDS = 10
+"""Of a form."""
 MAX_FORM_SIZE = 4096
 """Octets a form may have."""
 MAX_BODY_SIZE = 16384
@@ -41,7 +43,7 @@ class Taken:
 
 TAKEN = (
     Taken(re.compile(r"/login|/logout|/zones/.+/diff"), octets=MAX_FORM_SIZE),
-    Taken(re.compile(r"/incidents/[^/]+/acknowledge")),
+    Taken(re.compile(r"/incidents/[^/]+/acknowledge|/silences(?:/[^/]+/end)?")),
     Taken(re.compile(r"/api/v1/zones/.+/(?:wait|diff)")),
     Taken(re.compile(r"/api/v1/incidents/[^/]+/acknowledge"), ("POST", "DELETE")),
     Taken(re.compile(r"/api/v1/silences")),
@@ -209,7 +211,7 @@ async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form; AuthMiddleware has found it short enough."""
     body = (await request.body()).decode("utf-8", "replace")
     try:
-        return {name: values[0] for name, values in parse_qs(body, max_num_fields=4).items()}
+        return {name: values[0] for name, values in parse_qs(body, max_num_fields=MAX_FIELDS).items()}
     except ValueError:
         return {}
 

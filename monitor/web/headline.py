@@ -30,7 +30,7 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Notice:
     """Never says that all is well unless somebody has just looked. The public is told of trouble, not asked to help."""
     health = status.zones.tally()
     total, bad, unknown = len(status.zones), health[Health.BAD], health[Health.UNKNOWN]
-    detail = _detail(status.zones)
+    detail = _detail(status.zones, silenced_zones(status))
     if not total:
         return Notice(Level.UNKNOWN, "No zones are watched yet", "Zones are named in the configuration file.")
     if scheduler_stalled(status, now):
@@ -46,12 +46,24 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Notice:
     return Notice(Level.GOOD, "The zone is well" if total == 1 else f"All {many(total, 'zone')} are well", detail)
 
 
-def _detail(zones: Zones) -> str:
+def silenced_zones(status: Status) -> int:
+    """Zones of which nobody is told anything that is bad."""
+    opened = [incident for incident in status.incidents.values() if incident.phase == OPEN]
+    silenced = {zone for incident in opened for zone in incident.silenced_zones}
+    if not silenced:
+        return 0
+    heard = (set(incident.zones).difference(incident.silenced_zones) for incident in opened)
+    return len(silenced.difference(*heard))
+
+
+def _detail(zones: Zones, silenced: int) -> str:
     servers, health = zones.servers(), zones.tally()
     addresses = sum(len(tally.addresses) for tally in servers.values())
     parts = [f"{many(addresses, 'address', 'addresses')} on {many(len(servers), 'server')}"]
     if health[Health.BAD] and health[Health.UNKNOWN]:
         parts.append(f"{many(health[Health.UNKNOWN], 'zone')} unknown")
+    if silenced:
+        parts.insert(0, f"{number(silenced)} silenced")
     if moving := sum(tally.states.get(PROPAGATING_STATE, 0) for tally in servers.values()):
         parts.append(f"a new version has {many(moving, 'address', 'addresses')} still to reach")
     if zones.checked_at is not None:

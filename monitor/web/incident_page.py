@@ -14,6 +14,7 @@ from monitor.web.caller import Caller, operator
 from monitor.web.form_proof import FormProof
 from monitor.web.incident_records import MAX_NOTE, OVER, IncidentRecords, note
 from monitor.web.incident_view import delivery_rows, known_text, timeline_rows
+from monitor.web.silence_data import silence_form, silenced_text
 from monitor.web.snapshot import SnapshotCache, View, WebContext
 from monitor.web.templating import Renderer
 from monitor.web.view_models import incident_path
@@ -63,6 +64,7 @@ class IncidentPage:
         if record is None:
             raise HTTPException(404, "No such incident is known.")
         caller: Caller = request.state.caller
+        silences = self._context.status().silences
         one, sees_all = record.incident, request.state.view is View.WHOLE
         may_act = caller.may_operate and one.phase == OPEN
         answer = self._renderer.page(
@@ -82,6 +84,8 @@ class IncidentPage:
             dig=dig_lines(line for line in one.lines if line.ended_at is None) if sees_all else (),
             form=_form_path(id) if may_act else "",
             proof=self._proof.of(_form_path(id), caller.name) if may_act else "",
+            silenced=[silenced_text(each, now) for each in silences.by_id(one.silences)],
+            silence=silence_form(one) if may_act else "",
             trouble=trouble,
             said=said,
             max_note=MAX_NOTE,

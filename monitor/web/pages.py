@@ -110,7 +110,7 @@ class Pages:
             row=zone_row(zone, now),
             addresses=[(zone, address) for address in zone.addresses],
             identities=identity_rows(zone.addresses, now),
-            findings=finding_views(zone),
+            findings=finding_views(zone, self._status(request).silences.active, now),
             compare=self._diff_page.form(request.state.view, zone.name),
             checks=check_rows(zone),
             tree=tree_rows(zone.tree, now),

@@ -2,11 +2,16 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from alerting.incident import Incident
 from alerting.maintenance import DAYS, MaintenanceWindow
 from alerting.silences import Matchers, Silence
 from monitor.config.durations import written
-from monitor.web.formatting import iso
+from monitor.web.formatting import clock, iso
+
+PATH = "/silences"
+"""Of the page."""
 
 OCCURRENCES = 3
 """Told of each maintenance window: the one that is under way, and the next."""
@@ -36,6 +41,18 @@ def silence_data(silence: Silence, now: datetime) -> dict[str, Any]:
         "ended_by": silence.ended_by or None,
         "maintenance": silence.maintenance,
     }
+
+
+def silence_form(incident: Incident) -> str:
+    """The page with its form filled in for what an incident is about; empty for one of the monitor itself."""
+    name = {"zone": "zones", "server": "servers"}.get(incident.cause.kind)
+    return f"{PATH}?{urlencode({name: incident.cause.name})}" if name else ""
+
+
+def silenced_text(one: Silence, now: datetime) -> str:
+    """By whom it was silenced, until when and why."""
+    until = f"until {clock(one.ends_at, now)}" if one.ends_at is not None else "without an end"
+    return f"Silenced by {one.created_by} {until}: {one.comment}"
 
 
 def window_data(window: MaintenanceWindow, now: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reads what somebody wants to be silenced, of a JSON object."""
+"""Reads what somebody wants to be silenced, of a JSON object or a form."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -44,6 +44,22 @@ def read_silence(body: bytes, now: datetime) -> WantedSilence:
         "endless": flag, "comment": partial(words, most=MAX_COMMENT),
     }  # fmt: skip
     return _wanted(read_object(body, keys, EXAMPLE), now)
+
+
+def read_silence_form(form: Mapping[str, str], now: datetime) -> WantedSilence:
+    """Of the fields of the form. Raises InvalidValue."""
+    given: dict[str, Any] = {
+        "matchers": _matchers(
+            "matchers", {kind: form[kind].replace(",", " ").split() for kind in _READERS if form.get(kind, "").strip()}
+        ),
+        "comment": words("comment", form.get("comment", ""), MAX_COMMENT),
+        "endless": form.get("endless") == "on",
+    }
+    if start := form.get("starts_at", "").strip():
+        given["starts_at"] = _time("start", f"{start.removesuffix('UTC').strip()}Z")
+    if not given["endless"]:
+        given["duration"] = duration(form.get("duration", "").strip())
+    return _wanted(given, now)
 
 
 def _wanted(given: Mapping[str, Any], now: datetime) -> WantedSilence:

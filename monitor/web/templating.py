@@ -104,6 +104,7 @@ class Renderer:
             "seen": revision(self._context),
             "path": request.scope["path"],
             "has_sources": bool(status.sources),
+            "has_silences": bool(status.silences.made or status.silences.active or status.silences.windows),
             "can_leave": bool(self._context.tokens) and view is View.WHOLE,
             "can_enter": bool(self._context.tokens) and view is View.PUBLIC,
             "caller": request.state.caller,

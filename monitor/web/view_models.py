@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from alerting.incident import Cause, Incident
 from alerting.model import Alert, Phase
 from alerting.runbook import RunbookEntry, explain
 from alerting.runbook.commands import dig
+from alerting.silences import Silence
 from checks.common.text import format_duration
 from checks.model import Health
 from checks.model.finding_type import Severity
@@ -20,6 +21,7 @@ from monitor.state.level import HEALTH_OF_LEVEL, PROPAGATING_STATE, Level, level
 from monitor.state.status import AddressStatus, CheckStatus, ServerTally, Status, Zones, ZoneStatus
 from monitor.web.formatting import many, number, since
 from monitor.web.redaction import title
+from monitor.web.silence_data import silenced_text
 
 OFF = written(timedelta(0))
 HEALTH_LEVELS = {Health.GOOD: Level.GOOD, Health.BAD: Level.WARNING, Health.UNKNOWN: Level.UNKNOWN}
@@ -191,6 +193,8 @@ class FindingView:
     entry: RunbookEntry | None
     dig: Sequence[str]
     zones: int = 0
+    silenced: str = ""
+    """By whom, until when and why nobody is told of any of them; empty while somebody is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +225,22 @@ def check_rows(zone: ZoneStatus) -> list[CheckRow]:
     return [CheckRow(name, written(cadences[name]) if name in cadences else "", said.get(name)) for name in names]
 
 
-def finding_views(zone: ZoneStatus) -> list[FindingView]:
+def finding_views(zone: ZoneStatus, silences: Sequence[Silence], now: datetime) -> list[FindingView]:
+    """``silences`` are those that are active."""
     same: dict[tuple[str, str, str | None, str, str], list[Alert]] = {}
     for finding in zone.findings:
         key = (finding.key.code, finding.text, finding.key.server, finding.key.subject, finding.phase)
         same.setdefault(key, []).append(finding)
-    return [_finding_view(zone.name, findings) for findings in same.values()]
+    views = [_finding_view(zone.name, findings) for findings in same.values()]
+    return [
+        replace(view, silenced=_silenced(findings, silences, now))
+        for view, findings in zip(views, same.values(), strict=True)
+    ]
+
+
+def _silenced(findings: Sequence[Alert], silences: Sequence[Silence], now: datetime) -> str:
+    found = [[one for one in silences if one.matchers.match(finding)] for finding in findings]
+    return silenced_text(found[0][0], now) if all(found) else ""
 
 
 async def server_findings(name: str, tally: ServerTally, zones: Zones) -> list[FindingView]:

@@ -7,8 +7,10 @@ other outcomes by name; ``?`` the monitor could not ask; ``REFUSED``, ``SERVFAIL
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from checks.base import Check
@@ -95,13 +97,20 @@ def _does(token: str, transport: Transport, like: Soa) -> dict[str, Any]:
 
 def has(asked: Query, *rdata: str, ttl: int = 3600, at: datetime = NOON, **fields: object) -> Observation:
     """An authoritative answer with these rdata; without any, no such record."""
-    one = Observation(asked, Outcome.ANSWERED, at, 0.01, Transport.UDP, "NOERROR", authoritative=True)
+    does: dict[str, Any] = {"rtt": 0.01, "transport": Transport.UDP, "rcode": "NOERROR", "authoritative": True}
     if rdata:
-        answer = RrSet(asked.qname, asked.qtype, ttl, tuple(sorted(rdata)))
-        one = replace(one, shape=Shape.RECORDS, answer=answer)
+        does |= {"shape": Shape.RECORDS, "answer": RrSet(asked.qname, asked.qtype, ttl, tuple(sorted(rdata)))}
     else:
-        one = replace(one, shape=Shape.NODATA)
-    return replace(one, **fields)  # type: ignore[arg-type]
+        does["shape"] = Shape.NODATA
+    return Observation(asked, Outcome.ANSWERED, at, **(does | fields))
+
+
+_lasting = attrgetter(*(one.name for one in fields_of(Observation) if one.name not in ("at", "rtt", "expire")))
+
+
+def lasting(one: Observation) -> object:
+    """All of it but when it was said, how soon, and what EXPIRE counts down to."""
+    return _lasting(one)
 
 
 def pulled(asked: Query, result: TransferResult, at: datetime = NOON, **fields: object) -> Observation:

@@ -17,9 +17,10 @@ from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import PollMessage, UnchangedZones
-from tests.support.monitor_state import MINUTE, minute
-from tests.support.observations import QUICK, query, seen, server, zone
+from tests.support.monitor_state import MINUTE
+from tests.support.observations import QUICK, lasting, query, seen, server, zone
 
+LIKE = replace(QUICK, expire=1200, minimum=300)
 CHECK = SoaSerial()
 POLICY = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(minutes=30))
 SERVERS = {name: server(name) for name in ("ns1", "ns2", "ns3")}
@@ -84,8 +85,7 @@ class World:
         return f"{self.served[zone, server]}{expire}"
 
     def looks(self, one: Zone, at: datetime) -> tuple[Observation, ...]:
-        like = replace(QUICK, expire=1200)
-        return tuple(seen(query(one, s.name), self.token(one.name, s.name), at, like) for s in one.servers)
+        return tuple(seen(query(one, s.name), self.token(one.name, s.name), at, LIKE) for s in one.servers)
 
 
 class BalancedWorld(World):
@@ -123,7 +123,7 @@ class BalancedWorld(World):
 
 def result_id(looks: Sequence[Observation]) -> object:
     """What must be the same for a zone to be unchanged: all but time, rtt and EXPIRE, but whether there is one."""
-    return tuple(replace(o, at=minute(0), rtt=None, expire=None if o.expire is None else 0) for o in looks)
+    return tuple((lasting(one), one.expire is None) for one in looks)
 
 
 @dataclass

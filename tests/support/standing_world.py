@@ -19,15 +19,16 @@ from monitor.state.alike import look_at, may_be_alike
 from monitor.state.alike_zones import Look
 from monitor.state.columns import STANDS, STEADY_UP, ZoneColumns
 from monitor.state.ports import PollMessage, UnchangedZones
-from tests.support.monitor_state import MINUTE, minute
-from tests.support.observations import QUICK, has, seen
-from tests.support.serial_world import World, zones
+from tests.support.monitor_state import MINUTE
+from tests.support.observations import has, lasting, query, seen
+from tests.support.serial_world import LIKE, World, zones
 
 STRANGER = "ns9.elsewhere.example"
 OTHERS: tuple[Check, ...] = (
     SoaFields(), NsSet({STRANGER: Resolution(("203.0.113.9",))}), Records(), Reachable(),
 )  # fmt: skip
 MAX_AGE = 2
+OTHER_MINIMUM = replace(LIKE, minimum=60)
 
 
 def with_records(number: int) -> list[Zone]:
@@ -72,12 +73,12 @@ class WideWorld(World):
                     self.differs.add((zone, server, what))
 
     def soa(self, zone: str, server: str) -> Soa:
-        return replace(QUICK, expire=1200, minimum=60 if (zone, server, "minimum") in self.differs else 300)
+        return OTHER_MINIMUM if (zone, server, "minimum") in self.differs else LIKE
 
     def looks(self, one: Zone, at: datetime) -> tuple[Observation, ...]:
         return tuple(
-            replace(each, soa=replace(each.soa, minimum=self.soa(one.name, each.server).minimum)) if each.soa else each
-            for each in super().looks(one, at)
+            seen(query(one, each.name), self.token(one.name, each.name), at, self.soa(one.name, each.name))
+            for each in one.servers
         )
 
     def answer(self, query: Query, at: datetime) -> Observation:
@@ -105,7 +106,7 @@ class WideWorld(World):
 
 def said(observations: Sequence[Observation]) -> object:
     """All but when it was said, and what EXPIRE counts down to."""
-    return tuple(replace(one, at=minute(0), rtt=None, expire=None) for one in observations)
+    return tuple(map(lasting, observations))
 
 
 @dataclass

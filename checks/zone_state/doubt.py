@@ -83,10 +83,11 @@ def weigh(connectivity: Connectivity, witnessed: Container[Family], window: time
             words |= {family: word} if word is not None else {}
             continue
         words[family] = word
-        answer = _decision(found, word, word.verdict(other_family=_is_other_heard(connectivity, family)))
+        verdict = word.verdict(other_family=_is_other_heard(connectivity, family))
+        answer = _decision(found, word, verdict)
         if answer is not None:
             decided[family] = answer
-        if answer is False:
+        if answer is False and verdict is not WitnessVerdict.CUT_OFF:  # then more may yet fall silent with these
             settled[family] = word.at
     doubtful = tuple(family for family in Family if family in words or family in asking)
     offline = tuple(f for f in Family if offline_over(f, connectivity.pattern_counts, decided))

@@ -127,6 +127,16 @@ def test_a_server_that_falls_silent_after_the_witness_spoke_has_it_asked_again()
     assert weigh(fell, BOTH, WINDOW).asking == (Family.IPV4,)
 
 
+def test_servers_of_which_one_after_the_other_is_found_silent_fell_silent_together_all_the_same() -> None:
+    """The kind: the witness, which never answered before, is asked at the second of four, and the third comes alone."""
+    four = zone("near", "ns2", "ns3", "ns4")
+    half = judged(heard(four, "++++", "++--"), NO)
+    assert (offline_families(half), half.doubtful) == ((), (Family.IPV4,)), "two of four may well be dead"
+    fell = record_poll(half, checked_at(four, {"near": "10", "ns2": "-"}, NOON + timedelta(seconds=20)))
+    most = judged(fell, word((NAMED, SILENT), after=21))
+    assert most.told == (Family.IPV4,)
+
+
 def test_what_is_told_stays_told_while_more_fall_silent() -> None:
     """The kind: an incident that ends and begins anew with each server."""
     dark = judged(heard(FIVE, "+++++", "++---"), NO_PROVEN)

@@ -15,7 +15,7 @@ from alerting.incident_now import Ended, as_of_now
 from alerting.incident_told import as_heard, told_as
 from alerting.model import Alert, AlertKey, Phase
 from alerting.notification import OutboxMessage
-from alerting.routing import covers
+from alerting.routing import covers, with_labels
 from checks.model.finding_type import Severity
 
 _OWN = tuple(field.name for field in fields(IncidentPart) if field.name != "audience")
@@ -133,7 +133,7 @@ def _begun(incident: Incident, members: IncidentMembers, now: datetime) -> Incid
 def _go_on(
     view: Incident, members: IncidentMembers, ended: Ended, alerts: dict[AlertKey, Alert], rules: Rules, now: datetime
 ) -> tuple[Incident, list[OutboxMessage]]:
-    seen = as_of_now(replace(view, phase=OPEN), members, ended, alerts, now)
+    seen = with_labels(as_of_now(replace(view, phase=OPEN), members, ended, alerts, now), rules.labels_of)
     if members.count:
         told = told_as(seen, as_heard(seen, members, alerts))
         return announce(seen, told, Firing.of(members.heard, rules.cadences), rules, now)

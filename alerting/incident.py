@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from alerting.model import Flaps
+from checks.model import Labels
 from checks.model.finding_type import Severity
 
 OPEN, RESOLVED = "open", "resolved"
@@ -129,6 +130,7 @@ class IncidentPart:
     eased_at: datetime | None = None
     updates: int = 0
     receivers: tuple[str, ...] = ()
+    labels: Labels = ()
     hushed: bool = False
 
 
@@ -198,6 +200,8 @@ class Incident:
     """As told to one receiver: what concerned it is over, and the rest is not."""
     unrouted: bool = False
     """As told to one receiver: no route leads to it any more, and it goes on without it."""
+    labels: Labels = ()
+    """Those of its zones, each with every value that it has there; the first of very many."""
     parts: tuple[IncidentPart, ...] = ()
     """What receivers know that are told of a part of it, or by other clocks; none of these is in ``receivers``."""
 

@@ -20,6 +20,7 @@ from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
 from alerting.reopening import NO_PAST, PastIncidents, opened_by, with_past
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
+from alerting.routing import with_labels
 from alerting.silences import NO_SILENCES, ActiveSilences
 from alerting.timeline import TimelineEntry, entries
 from checks.model.finding_type import SERVICE
@@ -311,7 +312,7 @@ def _go_on_in_whole(
     incident: Incident, members: IncidentMembers, ended: Ended, alerts: ActiveAlerts, rules: Rules, now: datetime
 ) -> tuple[Incident, list[OutboxMessage]]:
     """As it is told to those who hear of all of it."""
-    fresh = as_of_now(incident, members, ended, alerts, now)
+    fresh = with_labels(as_of_now(incident, members, ended, alerts, now), rules.labels_of)
     if members.count:
         firing, heard = Firing.of(members.heard, rules.cadences), as_heard(fresh, members, alerts)
         if while_it_holds(heard, firing.unserved).acknowledged is None and fresh.acknowledged is not None:

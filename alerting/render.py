@@ -158,6 +158,7 @@ def as_data(incident: Incident) -> dict[str, object]:
         "zone_count": len(zones),
         "zones_back": len(incident.past_zones),
         "zones_left": len(incident.left_zones),
+        "labels": _labels(incident.labels),
         "unserved_zones": list(incident.unserved[:MAX_ZONES]),
         "unserved_zone_count": len(incident.unserved),
         "servers": list(incident.servers if open_ else sorted({*incident.servers, *incident.past_servers})),
@@ -178,6 +179,14 @@ def as_data(incident: Incident) -> dict[str, object]:
 def _acknowledged(incident: Incident) -> dict[str, object] | None:
     known = incident.acknowledged
     return None if known is None else {"at": stamp(known.at), "by": known.by or None, "note": known.note or None}
+
+
+def _labels(labels: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Every value of each."""
+    found: dict[str, list[str]] = {}
+    for name, value in labels:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _finding(line: IncidentFinding) -> dict[str, object]:

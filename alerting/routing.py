@@ -1,6 +1,7 @@
 """Routes: which receivers hear of an incident."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from alerting.incident import Cause, Incident
@@ -74,6 +75,17 @@ def covers(selectors: Route, zone: str, labels: Labels = ()) -> bool:
 def _is_any(value: str, patterns: Iterable[str]) -> bool:
     """Whether a shell glob matches the value of a label, in which case counts."""
     return any(fnmatchcase(value, pattern) for pattern in patterns)
+
+
+MAX_LABELLED_ZONES, MAX_LABELS = 1000, 50
+"""So many zones of an incident are looked at for their labels, and so many labels told."""
+
+
+def with_labels(incident: Incident, labels_of: LabelsOf) -> Incident:
+    """With the labels of what is bad, or, of an incident that is over, of what was."""
+    zones = (incident.zones or incident.past_zones)[:MAX_LABELLED_ZONES]
+    found = tuple(sorted({label for zone in zones for label in labels_of(zone)})[:MAX_LABELS])
+    return incident if found == incident.labels else replace(incident, labels=found)
 
 
 def fits(selectors: Route, alert: Alert) -> bool:

@@ -132,6 +132,7 @@ def _annotations(notification: Notification) -> dict[str, str]:
         "zones": enumerated(map(one_line, zones), MAX_NAMED),
         "servers": enumerated(map(one_line, about.servers), MAX_NAMED),
         "codes": enumerated(about.codes, MAX_NAMED),
+        "labels": enumerated((one_line(f"{name}={value}") for name, value in about.labels), MAX_NAMED),
     }
     return {name: text[:MAX_TEXT] for name, text in said.items() if text}
 

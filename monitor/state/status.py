@@ -9,7 +9,7 @@ from alerting.incident import Incident
 from alerting.model import Alert
 from alerting.outbox import ReceiverStatus
 from checks.common.transfer_tree import TransferHop
-from checks.model import Address, Cadences, CanaryArrival, Health, IxfrResponse, ZoneTransfer
+from checks.model import Address, Cadences, CanaryArrival, Health, IxfrResponse, Labels, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState
 from monitor.state.level import Level
@@ -99,6 +99,7 @@ class ZoneStatus:
     """… or was, until a while ago."""
     tree: tuple[TransferHop, ...] = ()
     """Who has the zone from whom, each below that one; () where it is not known."""
+    labels: Labels = ()
 
     @property
     def reference_serial(self) -> int | None:
@@ -163,10 +164,11 @@ class Zones(Protocol):
         ...
 
     async def page(
-        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
+        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False, label: str = ""
     ) -> tuple[list[ZoneStatus], int]:
-        """Of the zones of these healths whose name, in either form, holds the text: ``most`` from the ``first`` on,
-        and how many there are in all; the worst first, then by name, or all ``by_name``.
+        """Of the zones of these healths whose name, in either form, holds the text, and that have the ``label``
+        ("team=web", or "team" with any value): ``most`` from the ``first`` on, and how many there are in all; the worst
+        first, then by name, or all ``by_name``.
         """
         ...
 

@@ -189,24 +189,41 @@ class ZoneView:
         return self._index.server_addresses
 
     async def page(
-        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
+        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False, label: str = ""
     ) -> tuple[list[ZoneStatus], int]:
         zone_table, chosen = (
             self._index.zone_table,
             [level for level, health in HEALTH_OF_LEVEL.items() if health in healths],
         )
         mask = await self._index.name_search.mask(normalise_query(text)) if normalise_query(text) else None
+        labelled = await self._labelled(zone_table, label) if label else None
         if (
             zone_table is not self._index.zone_table
         ):  # there is another plan since: the mask is of names that are no more
-            return await self.page(text, healths, first, most, by_name=by_name)
+            return await self.page(text, healths, first, most, by_name=by_name, label=label)
         column: bytes | bytearray = self._columns.levels if self._redact is None else self._columns.public_levels
         if by_name:
             column = select_values(column, chosen)
         if mask is not None:
             column = apply_mask(column, mask)
+        if labelled is not None:
+            column = apply_mask(column, labelled)
         numbers, total = select(column, [0] if by_name else chosen, first, most)
         return await self._statuses(zone_table, numbers), total
+
+    async def _labelled(self, zone_table: ZoneTable[Zone], label: str) -> bytes:
+        """A column: 0 for a zone that has the label, MISS for another; whoever may not see labels finds none.
+
+        ``label`` is a name, and a value after "=" where it is not to be any.
+        """
+        name, said, value = label.partition("=")
+        ranks = [
+            0
+            if self._redact is None and any(n == name and (v == value or not said) for n, v in each.labels)
+            else EXCLUDED
+            for each in zone_table.templates
+        ]
+        return await asyncio.to_thread(rank_column, zone_table.template_ids, ranks)
 
     async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
         zone_table = self._index.zone_table

@@ -66,6 +66,7 @@ def zone_status(
         primary=zone.primary,
         signer=zone.signer,
         catalog=zone.catalog or None,
+        labels=zone.labels,
         removed=zone.removed,
         soa_timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
         since=since if since is not None else bad_since(health, alerts, now),

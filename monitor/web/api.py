@@ -34,7 +34,7 @@ class Api:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/api/v1/zones", _taking(self.zones, "health", "q", "offset", "limit")),
+            Route("/api/v1/zones", _taking(self.zones, "health", "q", "label", "offset", "limit")),
             Route("/api/v1/zones/{zone:path}/propagation", _taking(self.zone_propagation, "since")),
             Route("/api/v1/zones/{zone:path}", _taking(self.zone)),
             Route("/api/v1/incidents", _taking(self.incidents, "zone", "phase", "before", "limit")),
@@ -48,7 +48,8 @@ class Api:
         params, wanted = request.query_params, _healths(request)
         zones = self._snapshot.status(request.state.view).zones
         first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
-        part, total = await zones.page(params.get("q", ""), wanted, first, most, by_name=True)
+        label = params.get("label", "")
+        part, total = await zones.page(params.get("q", ""), wanted, first, most, by_name=True, label=label)
         later = {"offset": str(first + most)} if first + most < total else {}
         return _listed(request, [zone_summary(zone) for zone in part], total, later)
 

@@ -42,6 +42,7 @@ def zone_data(zone: ZoneStatus, now: datetime) -> Json:
         "signer": zone.signer,
         "catalog": zone.catalog,
         "removed": zone.removed,
+        "labels": dict(zone.labels),
         "reference_serial": zone.reference_serial,
         "reference_serials": dict(zone.reference_serials),
         "soa_timers": dict(zip(("refresh", "retry", "expire", "minimum"), zone.soa_timers, strict=True))

@@ -155,6 +155,7 @@ def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:
         last_notify=_notify(zone, redaction),
         signer=zone.signer if zone.signer in redaction.visible else None,
         tree=_tree(zone, redaction),
+        labels=(),
         checks=tuple(replace(check, reason="") if redaction.covers(check.reason) else check for check in zone.checks),
     )
 
@@ -222,6 +223,8 @@ def public_incident(incident: Incident, redaction: Redaction) -> Incident | None
         past_servers=tuple(server for server in incident.past_servers if server in redaction.visible),
         change=None,
         receivers=(),
+        parts=(),
+        labels=(),
         silences=(),
         acknowledged=incident.acknowledged and replace(incident.acknowledged, by="", note=""),
     )

@@ -52,13 +52,14 @@ class FakeZones:
         return {(a.server, a.address, a.hidden) for zone in self._whole.values() for a in zone.addresses}
 
     async def page(
-        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
+        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False, label: str = ""
     ) -> tuple[list[ZoneStatus], int]:
         wanted = text.strip().casefold()
         found = [
             zone
             for zone in self._zones.values()
             if zone.health in healths and (wanted in zone.name or wanted in zone.unicode.casefold())
+            if not label or label in (dict(zone.labels) | {f"{name}={value}": "" for name, value in zone.labels})
         ]
         if not by_name:
             found.sort(key=_level)

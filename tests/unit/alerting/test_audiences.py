@@ -302,8 +302,13 @@ def test_zones_are_routed_by_their_labels_and_who_has_none_of_them_reads_of_none
     desk = desk_of(web, Route(("both",), zones=("a.*",), labels=(("team", ("*",)),)), Route(("noc",)))
     labels = {A: (("team", "web"), ("tier", "silver")), B: (("team", "Web"), ("tier", "gold"))}
     desk.topology = DependencyGraph.of([replace(zone(name, "ns1", "ns2"), labels=labels[name]) for name in (A, B)])
-    heard = {m.receiver: m.incident.zones for m in take(desk, bad(A), bad(B))}
-    assert heard == {"web": (A,), "both": (A,), "noc": (A, B)}
+    messages = take(desk, bad(A), bad(B))
+    assert {m.receiver: m.incident.zones for m in messages} == {"web": (A,), "both": (A,), "noc": (A, B)}
+    assert {m.receiver: render(m).data["labels"] for m in messages} == {
+        "web": {"team": ["web"], "tier": ["silver"]},
+        "both": {"team": ["web"], "tier": ["silver"]},
+        "noc": {"team": ["Web", "web"], "tier": ["gold", "silver"]},
+    }
     again = desk_of(web)
     assert take(again, bad(A), bad(B)) == []
     assert take(again, alert("", "monitor-offline", at=0))[0].receiver == "web"

@@ -373,6 +373,7 @@ def test_the_incident_as_the_api_shows_it() -> None:
         "zone_count": 1,
         "zones_back": 1,
         "zones_left": 0,
+        "labels": {},
         "unserved_zones": [],
         "unserved_zone_count": 0,
         "servers": ["ns2"],

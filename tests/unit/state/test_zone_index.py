@@ -30,11 +30,12 @@ SERVERS = (
     Server("nowhere", ()),
 )
 NAMES = ("a.example.", "b.example.", "c.example.net.", "xn--bcher-kva.example.", "xn--fsqu00a.example.", "z.example.")
+LABELS = {NAMES[0]: (("team", "web"),), NAMES[1]: (("team", "mail"), ("tier", "gold"))}
 FOUND = ("serial-overdue", "no-answer", "tcp-unreachable", "ttl-differs", "transfer-open")
 
 layouts = st.lists(st.sampled_from(SERVERS), max_size=3, unique_by=lambda server: server.name).map(tuple)
 plans = st.dictionaries(st.sampled_from(NAMES), layouts).map(
-    lambda zones: ZoneTable.of(Zone(name, servers) for name, servers in zones.items())
+    lambda zones: ZoneTable.of(Zone(name, servers, labels=LABELS.get(name, ())) for name, servers in zones.items())
 )
 
 
@@ -62,7 +63,7 @@ def shown(zone: Zone, health: Health, states: Sequence[str], findings: Sequence[
         )
         for (server, address), state in zip(zone.server_addresses(), states, strict=True)
     )  # fmt: skip
-    return ZoneStatus(zone.name, unicode(zone.name), health, {}, addresses, tuple(findings))
+    return ZoneStatus(zone.name, unicode(zone.name), health, {}, addresses, tuple(findings), labels=zone.labels)
 
 
 def unknown(zone: Zone) -> ZoneStatus:
@@ -117,6 +118,9 @@ async def agree_on(zone_index: Zones, drawn: Zones) -> None:
                 assert await zone_index.page(*asked, by_name=by_name) == await drawn.page(*asked, by_name=by_name), (
                     asked
                 )
+    for label in ("team", "team=web", "team=mail", "web"):
+        asked = ("example", tuple(Health), 0, 100)
+        assert await zone_index.page(*asked, label=label) == await drawn.page(*asked, label=label), label
     for server in ("ns1", "ns2", "nobody"):
         for first, most in ((0, 100), (1, 2)):
             assert await zone_index.at_server(server, first, most) == await drawn.at_server(server, first, most)

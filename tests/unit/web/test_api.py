@@ -108,7 +108,7 @@ WRONG = [
 ]  # fmt: skip
 STRANGE = [
     ("/api/v1/zones?helth=bad", 'there is no parameter "helth" (did you mean "health"?)'),
-    ("/api/v1/zones?health=bad&x%0d=1", 'there is no parameter "x\\r" (there is health, limit, offset, q)'),
+    ("/api/v1/zones?health=bad&x%0d=1", 'there is no parameter "x\\r" (there is health, label, limit, offset, q)'),
     ("/api/v1/zones/example.com?limit=1", 'there is no parameter "limit" (it takes none)'),
     ("/api/v1/zones/example.com/propagation?before=2026-11-20T10:00:00Z", 'no parameter "before" (there is since)'),
     ("/api/v1/servers?zone=example.com", 'there is no parameter "zone"'),

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import translate
 
 from checks.base import cadence_of
-from checks.model import Address
+from checks.model import Address, WantedRecord
+from checks.model.wanted import DEFAULT_RECORDS, absolutise_records, is_named
 from checks.model.zone_table import ZoneTable
 from checks.registry import CHECKS
 from checks.zone_state.model import SERIAL_CHECK
@@ -22,6 +23,9 @@ MANY_ZONES = 20_000
 ONE_GROUP = "is of no use: all servers of {} are of one group"
 USUAL = ZoneEntry("")
 
+BETWEEN_GROUPS = ("NS", "DNSKEY", "CDS", "CDNSKEY", "CSYNC")
+"""What is compared between groups, of the zone itself, whatever is chosen."""
+
 MAX_SERVERS_NAMED = 20
 """Named of those that would be asked more than the cap allows."""
 
@@ -34,6 +38,7 @@ def advise(problems: Problems, config: Config, places: Mapping[str, KeyPath]) ->
     _deaf(problems, config)
     _budgets(problems, config, places)
     _between_groups(problems, config, places)
+    _named_in_vain(problems, config, places)
     _members(problems, config)
     _routes(problems, config)
     _load(problems, config)
@@ -120,6 +125,21 @@ def _between_groups(problems: Problems, config: Config, places: Mapping[str, Key
         said = "" if name in places else "ignore_between_groups "
         whose = name if name in places else f"{name} and those like it"
         problems.warn(where, said + ONE_GROUP.format(whose), "give each provider's servers their own group")
+
+
+def _named_in_vain(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
+    """What may differ between groups, and is not compared between them; of zones in lists each may have others."""
+    for name, path in places.items():
+        zone = config.zones.get(name)
+        if zone is None or not zone.servers or _is_of_one_group(config, zone):
+            continue
+        chosen = absolutise_records(DEFAULT_RECORDS, name) if zone.records is None else zone.records
+        compared = (*chosen, *(WantedRecord(name, one) for one in BETWEEN_GROUPS))
+        for at, pattern in enumerate(zone.ignored_between_groups):
+            if not any(is_named(record, name, (pattern,)) for record in compared):
+                text = f"{quoted(pattern)} names nothing that is compared between groups"
+                hint = "compared are NS, DNSKEY, CDS, CDNSKEY and CSYNC of the zone, and its records"
+                problems.warn((*path, "ignore_between_groups", at), text, hint)
 
 
 def _is_of_one_group(config: Config, zone: ZoneEntry) -> bool:

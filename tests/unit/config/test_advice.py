@@ -122,6 +122,31 @@ def test_what_may_differ_between_groups_is_of_no_use_where_all_servers_are_of_on
     assert read(f'{TWO}{zone}{third}group = "other"\n').warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("records", "patterns", "useless"),
+    [
+        ("", '"@ NS", "* CAA", "www", "*", "@ CSYNC"', []),
+        ("", '"@ NS", "geo A", "_acme-challenge*"', [(1, "geo A"), (2, "_acme-challenge* *")]),
+        (
+            'records = ["geo A"]\n',
+            '"geo A", "www A", "www.a.example A", "ge* *"',
+            [(1, "www A"), (2, "www.a.example A")],
+        ),
+        ("records = []\n", '"www A", "@ cds"', [(0, "www A")]),
+    ],
+)
+def test_what_may_differ_between_groups_is_of_no_use_where_it_is_not_compared(
+    records: str, patterns: str, useless: list[tuple[int, str]]
+) -> None:
+    zone = f'[[zones]]\nname = "a.example"\nservers = ["ns1", "ns3"]\n{records}ignore_between_groups = [{patterns}]\n'
+    third = '[servers.ns3]\naddresses = "192.0.2.3"\ngroup = "other"\n'
+    told = [warning.split(": ", 1)[1].partition(" (")[0] for warning in read(f"{TWO}{zone}{third}").warnings]
+    assert told == [
+        f'zones[1].ignore_between_groups[{at}]: "{pattern}" names nothing that is compared between groups'
+        for at, pattern in useless
+    ]
+
+
 def test_what_is_said_of_notify_is_of_no_use_where_nobody_listens() -> None:
     said = 'notify_from = "198.51.100.0/24"\nnotify_key = "k"\nexpect_notify = true\n'
     key = '[keys.k]\nsecret_env = "K"\n'

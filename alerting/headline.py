@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from alerting.incident import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding
+from alerting.incident import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding, ManyIncidents
 from alerting.incident_lines import gravity
 from alerting.unicode_names import to_unicode
 from checks.common.text import enumerated, instant, one_line
@@ -26,6 +26,8 @@ def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
     """What it is about and the newest of the gravest that is wrong, in one line; or what is better by now."""
     if incident.unrouted:
         return f"{subject(incident)}: it goes on, but is no longer for you"
+    if incident.many is not None:
+        return _many(incident, incident.many)
     if incident.goes_on:
         return f"{subject(incident)}: what you were told of is over"
     if event is IncidentEvent.IMPROVED and incident.change is not None:
@@ -39,6 +41,35 @@ def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
     zone = shown_zone(first.zone) if first.zones == 1 and first.zone else ""
     flapping = "comes and goes: " if incident.flapping and not over else ""
     return f"{subject(incident, first.zones, zone)}: {flapping}{clause(one_line(first.text))}"
+
+
+def _many(incident: Incident, many: ManyIncidents) -> str:
+    if incident.phase == RESOLVED:
+        over = len(many.over)
+        return f"and {_incidents(over)} {_is(over)} over"
+    return f"and {_incidents(many.count)}" + (f"; the gravest: {incident.lines[0].text}" if incident.lines else "")
+
+
+def about_many(many: ManyIncidents, event: IncidentEvent) -> Sequence[str]:
+    """What is to be said of many incidents, beside how many they are: a sentence for each."""
+    return tuple(_about_many(many, event))
+
+
+def _about_many(many: ManyIncidents, event: IncidentEvent) -> Iterator[str]:
+    if event is IncidentEvent.OPENED:
+        yield "You are told of these, and of what becomes of them, in one message, so that there are not too many."
+    if many.common:
+        yield f"All of them: {enumerated(map(one_line, many.common), 10)}."
+    if event is not IncidentEvent.OPENED and many.more:
+        yield f"{thousands(many.more)} of them {_is(many.more)} new."
+    if many.over:
+        over, names = len(many.over), [name.rstrip(".") for name in many.over_names]
+        named = ", ".join(names) + f" and {thousands(over - len(names))} more" if over > len(names) else ""
+        yield f"{thousands(over)} {_is(over)} over: {named or enumerated(names, len(names))}."
+
+
+def _incidents(count: int) -> str:
+    return f"{thousands(count)} more incident{'' if count == 1 else 's'}"
 
 
 def _told_first(line: IncidentFinding) -> tuple[object, ...]:

@@ -135,6 +135,20 @@ class IncidentPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ManyIncidents:
+    """What one message says of many incidents: so many are open, so many ``more`` than it said last."""
+
+    count: int
+    more: int = 0
+    over: tuple[str, ...] = ()
+    """Incidents that are over since the first such message, by their ids: one that was never sent loses none, …"""
+    over_names: tuple[str, ...] = ()
+    """… and what the first few were about."""
+    common: tuple[str, ...] = ()
+    """Servers and codes that all of them have."""
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """Alerts with one cause. ``phase`` is "open" or "resolved".
 
@@ -196,6 +210,12 @@ class Incident:
     """… and the silences that make it so."""
     hushed: bool = False
     """Something of what was told has been silenced since."""
+    held: tuple[str, ...] = ()
+    """Receivers that hear of it only in a message about many (``alerting.storm_guard``)."""
+    many: ManyIncidents | None = None
+    """What is said of many incidents, where this is not one but a message about them …"""
+    incidents: tuple[str, ...] = ()
+    """… and their ids."""
     goes_on: bool = False
     """As told to one receiver: what concerned it is over, and the rest is not."""
     unrouted: bool = False
@@ -209,6 +229,30 @@ class Incident:
     def told(self) -> tuple[str, ...]:
         """Everybody who heard that it opened, in whole or in part."""
         return tuple(dict.fromkeys((*self.receivers, *(name for part in self.parts for name in part.receivers))))
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """What a receiver was told of late, and what is held back from it.
+
+    ``told`` are the times of its latest messages. ``incident`` is the id of the message about many, since
+    ``opened_at``; ``known`` are the incidents that it told as open at ``told_at``, the gravest of ``severity``.
+    ``over`` have ended since that began, ``over_told`` of them as it says. At ``due_at`` there may be something to
+    tell.
+    """
+
+    receiver: str
+    told: tuple[datetime, ...] = ()
+    incident: str = ""
+    opened_at: datetime | None = None
+    announcements: int = 0
+    known: tuple[str, ...] = ()
+    severity: Severity = Severity.INFO
+    told_at: datetime | None = None
+    over: tuple[str, ...] = ()
+    over_told: int = 0
+    over_names: tuple[str, ...] = ()
+    due_at: datetime | None = None
 
 
 class IncidentEvent(StrEnum):

@@ -42,6 +42,10 @@ class Rules:
     receivers: Sequence[str] = ()
     policy: Policy = field(default_factory=Policy)
     cadences: Mapping[str, Collection[timedelta]] = field(default_factory=dict)
+    state_receivers: Collection[str] = ()
+    """Those that keep incidents of their own, and have to hear of every end …"""
+    standing_receivers: Collection[str] = ()
+    """… and those of them that are told again and again what stands."""
     silences: ActiveSilences = NO_SILENCES
     audience: Audience | None = None
     """Whom it is decided for; none: for all those who are in no audience."""
@@ -330,7 +334,7 @@ def change_since(notified: NotifiedState, heard: Incident, known: Incident | Non
 
 def as_told(incident: Incident) -> Incident:
     """As its receivers see it: without what is kept only to know what they know."""
-    return replace(incident, notified=None, due_at=None, hushed=False, parts=())
+    return replace(incident, notified=None, due_at=None, hushed=False, parts=(), held=())
 
 
 def _message(incident: Incident, event: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:

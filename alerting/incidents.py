@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 from alerting.acknowledgement import while_it_holds
 from alerting.audience_news import Parts, readdressed, tell_audiences
 from alerting.firing import Firing
-from alerting.incident import RESOLVED, Cause, Incident
+from alerting.incident import RESOLVED, Cause, Incident, Storm
 from alerting.incident_index import IncidentIndex
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Rules, announce, announce_end
@@ -22,6 +22,7 @@ from alerting.reopening import NO_PAST, PastIncidents, opened_by, with_past
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
 from alerting.routing import with_labels
 from alerting.silences import NO_SILENCES, ActiveSilences
+from alerting.storm_guard import NO_STORMS, StormGuard, Storms, is_due
 from alerting.timeline import TimelineEntry, entries
 from checks.model.finding_type import SERVICE
 
@@ -49,6 +50,8 @@ class OpenIncidents:
     index: IncidentIndex | None = field(default=None, compare=False, repr=False)
     past: PastIncidents = field(default_factory=lambda: NO_PAST, compare=False, repr=False)
     """Others that are over, and may open again."""
+    storms: Storms = field(default_factory=lambda: NO_STORMS, compare=False, repr=False)
+    """What receivers were told of late, and what is held back from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class IncidentUpdate:
     incidents: tuple[Incident, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
+    storms: tuple[Storm, ...] = ()
 
 
 def update_in_steps(
@@ -86,9 +90,9 @@ def update_in_steps(
     index.whole = False
     yield
     joining = index.joining()
-    if not (before or joining):
+    if not (before or joining or is_due(open_incidents.storms, now)):
         index.whole = True
-        return IncidentUpdate(OpenIncidents(before, index, open_incidents.past))
+        return IncidentUpdate(replace(open_incidents, index=index))
     wider = _widened(index, joining)
     for incident in wider:
         index.open(incident)
@@ -132,10 +136,13 @@ def update_in_steps(
         messages += new_messages
     left = index.take_left()
     index.incidents, index.whole = after, True
-    past = with_past(past, (*wider, *opened), (each for each in changes if each.phase == RESOLVED), now)
-    return IncidentUpdate(
-        OpenIncidents(after, index, past), (*joined, *left), tuple(changes), tuple(messages), tuple(timeline)
-    )
+    over_now = (each for each in changes if each.phase == RESOLVED)
+    guard = StormGuard(open_incidents.storms, after, over_now, rules, now)
+    sent = guard.take(messages)
+    kept = tuple(({each.id: each for each in changes} | guard.held).values())
+    past = with_past(past, (*wider, *opened), (each for each in kept if each.phase == RESOLVED), now)
+    known_now = OpenIncidents(after, index, past, guard.storms)
+    return IncidentUpdate(known_now, (*joined, *left), kept, tuple(sent), tuple(timeline), guard.changed())
 
 
 def act_on(
@@ -161,7 +168,7 @@ def begin_index(
         return open_incidents
     index = IncidentIndex.of(dependency_graph, open_incidents.incidents, active_alerts, silences)
     index.settle()
-    return OpenIncidents(open_incidents.incidents, index, open_incidents.past)
+    return replace(open_incidents, index=index)
 
 
 def note_alerts(
@@ -196,7 +203,7 @@ def remind_in_steps(
     open_incidents: OpenIncidents, active_alerts: ActiveAlerts, rules: Rules, now: datetime
 ) -> Generator[None, None, IncidentUpdate]:
     """What is to be told because time has passed: waited for, growing, over in part, or to be told again."""
-    if not any(
+    if not is_due(open_incidents.storms, now) and not any(
         incident.due_at is not None and incident.due_at <= now for incident in open_incidents.incidents.values()
     ):
         return IncidentUpdate(open_incidents)

@@ -69,6 +69,9 @@ class Policy:
         default=timedelta(hours=4), metadata={"bounds": {"ge": timedelta(minutes=1)}, "off": True}
     )
     """How often you are told again while it lasts; at least `"1m"`; `"off"`: once is enough."""
+    max_messages: int = field(default=20, metadata={"bounds": {"ge": 1}})
+    """A receiver is told of so many things in ten minutes at most; then one message says how many more there are, and
+    what is said of these is said there."""
     witness: tuple[Address, ...] | None = field(
         default=None,
         metadata={"unset": "the resolvers and the default gateway", "example": 'witness = ["192.0.2.53"]'},

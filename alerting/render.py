@@ -1,7 +1,7 @@
 """Notifications: what is told of an incident, in the words of a mail and as data."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -9,7 +9,16 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerting.finding_types import FINDING_TYPES
-from alerting.headline import acknowledged, beginning, changes, headline, shown_zone, shown_zones, thousands
+from alerting.headline import (
+    about_many,
+    acknowledged,
+    beginning,
+    changes,
+    headline,
+    shown_zone,
+    shown_zones,
+    thousands,
+)
 from alerting.incident import RESOLVED, Incident, IncidentEvent, IncidentFinding
 from alerting.incident_lines import gravity
 from alerting.notification import DELAYED, Notification, OutboxMessage
@@ -67,7 +76,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "incident": incident,
         "headline": headline(incident, message.event),
         "tag": tag,
-        "changes": changes(incident) if message.event in UPDATES else () if over else beginning(incident),
+        "changes": _sentences(message),
         "acknowledged": acknowledged(incident),
         "standing": () if incident.goes_on else lines[:MAX_PAST] if over else standing,
         "past": () if over else [line for line in lines if line.ended_at is not None][:MAX_PAST],
@@ -138,6 +147,16 @@ def _lasted(incident: Incident) -> str:
     return format_duration(_ended(incident) - incident.began_at)
 
 
+def _sentences(message: OutboxMessage) -> Sequence[str]:
+    """What has changed, or how it began."""
+    incident = message.incident
+    if incident.many is not None:
+        return about_many(incident.many, message.event)
+    if message.event in UPDATES:
+        return changes(incident)
+    return () if incident.phase == RESOLVED else beginning(incident)
+
+
 def as_data(incident: Incident) -> dict[str, object]:
     """The incident as the API and webhooks show it: JSON values only, times in RFC 3339, zones capped at 1000.
 
@@ -172,6 +191,9 @@ def as_data(incident: Incident) -> dict[str, object]:
         "silences": list(incident.silences),
         "flapping": incident.flapping and open_,
         "openings": incident.openings,
+        "incidents": list(incident.incidents[:MAX_ZONES]),
+        "incident_count": len(incident.incidents),
+        "incidents_over": list(incident.many.over if incident.many is not None else ()),
         "findings": [_finding(line) for line in incident.lines],
     }
 
@@ -207,10 +229,10 @@ def _finding(line: IncidentFinding) -> dict[str, object]:
 
 
 def link(incident: Incident, event: IncidentEvent, url: str | None) -> str | None:
-    """Where the page shows it; a specimen has no page of its own."""
+    """Where the page shows it; a specimen has no page of its own, and neither have many."""
     if not url:
         return None
-    own = "" if event is IncidentEvent.TEST else f"/{quote(incident.id, safe='')}"
+    own = "" if event is IncidentEvent.TEST or incident.many is not None else f"/{quote(incident.id, safe='')}"
     return f"{url.rstrip('/')}/incidents{own}"
 
 

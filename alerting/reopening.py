@@ -95,6 +95,7 @@ def _reopened(incident: Incident, alert: Alert, now: datetime) -> Incident:
         due_at=None,
         receivers=(),
         hushed=False,
+        held=(),
         over_at=incident.ended_at or incident.resolved_at,
         openings=incident.openings + 1,
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 
-from alerting.notifier import AcknowledgingNotifier
+from alerting.notifier import AcknowledgingNotifier, StandingNotifier, StateNotifier
 from alerting.root_cause import DependencyGraph
 from checks.base import Check, cadence_of
 from checks.ns_set import NsSet
@@ -40,6 +40,8 @@ def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
         hearing_acknowledgements=frozenset(
             name for name, receiver in config.receivers.items() if isinstance(receiver, AcknowledgingNotifier)
         ),
+        state_receivers=frozenset(name for name, to in config.receivers.items() if isinstance(to, StateNotifier)),
+        standing_receivers=frozenset(name for name, to in config.receivers.items() if isinstance(to, StandingNotifier)),
         cadence=config.cadence,
         notify=_expected_notifies(config) if config.notify.listen else None,
     )

@@ -56,7 +56,7 @@ class ReceiverMoves:
         Of what is still open they hear on their own, as everybody does who comes later.
         """
         incident, plan = message.incident, self._evaluator.plan
-        if message.event is not IncidentEvent.RESOLVED:
+        if message.event is not IncidentEvent.RESOLVED or incident.many is not None:
             return ()
         heard = follow(incident.receivers, self._dispatcher.moved)
         names = (

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from alerting.incidents import IncidentUpdate, OpenIncidents
-from alerting.receiver_identity import DestinationHashes, Successors, renamed
+from alerting.receiver_identity import DestinationHashes, Successors
 from alerting.silences import Silence
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import Now
@@ -33,6 +33,7 @@ from monitor.state.pipeline import (
     reminders_in_steps,
 )
 from monitor.state.ports import Commit, PollMessage, Sweep, ZoneSource
+from monitor.state.readdressing import readdress
 from monitor.state.recent_incidents import recent
 from monitor.state.rechecks import Rechecks, rechecks
 from monitor.state.silencing import keep_silence
@@ -186,15 +187,7 @@ class Evaluator:
         An incident that only those heard of who are gone is told anew to those who are to hear of it now.
         """
         async with self._turn:
-            changed = {
-                incident.id: renamed(incident, moved)
-                for incident in self._memory.open_incidents.incidents.values()
-                if not moved.keys().isdisjoint(incident.told)
-            }
-            before = self._memory.open_incidents
-            self._memory.open_incidents = OpenIncidents({**before.incidents, **changed}, past=before.past)
-            to = {name: now for name, now in moved.items() if now is not None}
-            commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
+            self._memory.open_incidents, commit = readdress(self._memory.open_incidents, moved, destinations)
             await self._keep(commit, PendingCommit(FastPathChanges(self._memory.columns.zone_table)), self._now())
 
     async def keep_zone_source(self, source: str, body: str) -> None:

@@ -110,7 +110,11 @@ class MonitorState:
     @classmethod
     def of(cls, stored: StoredState) -> "MonitorState":
         state = cls(
-            open_incidents=OpenIncidents(dict(stored.incidents), past=past_incidents(stored.past_incidents)),
+            open_incidents=OpenIncidents(
+                dict(stored.incidents),
+                past=past_incidents(stored.past_incidents),
+                storms={one.receiver: one for one in stored.storms},
+            ),
             zone_sources={one.source: one.body for one in stored.zone_sources},
             silences={one.id: one for one in stored.silences},
             transfers=LatestTransfers.of(stored.transfers),

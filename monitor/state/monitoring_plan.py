@@ -43,6 +43,10 @@ class MonitoringPlan:
     receivers: tuple[str, ...] = ()
     hearing_acknowledgements: frozenset[str] = frozenset()
     """Those of them that are told of acknowledgements."""
+    state_receivers: frozenset[str] = frozenset()
+    """Those that keep incidents of their own …"""
+    standing_receivers: frozenset[str] = frozenset()
+    """… and those of them that are told again and again what stands."""
     cadence: Mapping[str, timedelta] = field(default_factory=dict)
     """How often each check asks the zones that say nothing of it; zero: never."""
     maintenance: tuple[MaintenanceWindow, ...] = ()
@@ -64,7 +68,15 @@ class MonitoringPlan:
         for group in self.sweep_groups:
             if group.check in self.cadence:
                 cadences.setdefault(group.check, []).append(group.cadence)
-        return Rules(self.dependency_graph, self.routes, self.receivers, self.policy, cadences)
+        return Rules(
+            self.dependency_graph,
+            self.routes,
+            self.receivers,
+            self.policy,
+            cadences,
+            self.state_receivers,
+            self.standing_receivers,
+        )
 
     def cadence_of(self, check: str, zone: Zone) -> timedelta:
         """How often the check asks the zone; zero: never."""

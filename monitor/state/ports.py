@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from alerting.incident import Incident
+from alerting.incident import Incident, Storm
 from alerting.incidents import IncidentUpdate
 from alerting.model import Alert, AlertKey, Transition
 from alerting.notification import OutboxMessage
@@ -131,6 +131,7 @@ class Commit:
     """An alert back in phase OK is forgotten by the store."""
     transitions: tuple[Transition, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    storms: tuple[Storm, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
     dropped_zones: tuple[str, ...] = ()
     """Zones no longer monitored: their zone states go, their history stays until retention takes it.
@@ -153,7 +154,13 @@ class Commit:
     @classmethod
     def of_incidents(cls, update: IncidentUpdate) -> "Commit":
         """What is to be kept of it where nothing else has changed."""
-        return cls(alerts=update.alerts, incidents=update.incidents, messages=update.messages, timeline=update.timeline)
+        return cls(
+            alerts=update.alerts,
+            incidents=update.incidents,
+            messages=update.messages,
+            timeline=update.timeline,
+            storms=update.storms,
+        )
 
     @property
     def empty(self) -> bool:
@@ -165,6 +172,7 @@ class Commit:
             or self.alerts
             or self.transitions
             or self.incidents
+            or self.storms
             or self.messages
             or self.dropped_zones
             or self.readdressed
@@ -189,6 +197,7 @@ class StoredState:
     """The open ones."""
     past_incidents: Sequence[Incident] = ()
     """The latest that are over, the last to be over last."""
+    storms: Sequence[Storm] = ()
     destinations: Mapping[str, str] = field(default_factory=dict)
     record_memories: Sequence[RecordMemory] = ()
     zone_sources: Sequence[ZoneSource] = ()

@@ -24,6 +24,7 @@ async def whole_commit(state: MonitorState, incidents: Iterable[Incident], per_t
         tuple(state_changes),
         alerts=(*state.active_alerts.values(), *state.past_alerts.values()),
         incidents=tuple(incidents),
+        storms=tuple(state.open_incidents.storms.values()),
         record_memories=tuple(state.record_memories.every()),
         zone_sources=tuple(ZoneSource(*one) for one in state.zone_sources.items()),
         silences=tuple(state.silences.values()),

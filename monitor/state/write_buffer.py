@@ -43,6 +43,7 @@ def merge(older: Commit, newer: Commit) -> Commit:
         propagations=(older.propagations + newer.propagations)[-MAX_HISTORY_ROWS:],
         alerts=tuple(({x.key: x for x in older.alerts} | {x.key: x for x in newer.alerts}).values()),
         transitions=(older.transitions + newer.transitions)[-MAX_HISTORY_ROWS:],
+        storms=tuple(({x.receiver: x for x in older.storms} | {x.receiver: x for x in newer.storms}).values()),
         incidents=tuple(({x.id: x for x in older.incidents} | {x.id: x for x in newer.incidents}).values()),
         messages=older.messages + newer.messages,
         timeline=(older.timeline + newer.timeline)[-MAX_HISTORY_ROWS:],

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from alerting.incident import Incident
+from alerting.incident import Incident, Storm
 from alerting.model import Alert
 from alerting.silences import Silence
 from alerting.timeline import TimelineEntry
@@ -104,6 +104,7 @@ def remembered(db: Database) -> StoredState:
             past_alerts=tuple(past_alerts),
             incidents={each.id: each for each in incidents},
             past_incidents=tuple(past),
+            storms=tuple(_decoded(Storm, "storms", "receiver", db.query("select receiver, body from storms"))),
             destinations=outbox.destinations(db),
             record_memories=tuple(record_memories(db)),
             zone_sources=tuple(zone_sources(db)),

@@ -232,3 +232,9 @@ def _silences(db: Database) -> None:
         {"id": str, "starts_at": str, "ends_at": str, "body": str}, pk="id", not_null={"starts_at", "body"}
     )
     _index(db, "silences_by_end", "silences (ends_at)")
+
+
+@STEPS(name="0009_storms")
+def _storms(db: Database) -> None:
+    """What each receiver was told of late, and what is held back from it."""
+    db.execute("create table storms (receiver text primary key, body text not null) strict, without rowid")

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from alerting.flapping import FLAPPING_WINDOW
-from alerting.incident import Incident
+from alerting.incident import Incident, Storm
 from alerting.model import Alert, AlertKey, Transition
 from alerting.silences import Silence
 from alerting.timeline import TimelineEntry
@@ -61,6 +61,8 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     _incidents(db, commit.incidents)
     if commit.timeline:
         _timeline(db, commit.timeline)
+    if commit.storms:
+        _storms(db, commit.storms)
     if commit.readdressed:
         outbox.readdress(db, commit.readdressed)
     if commit.messages:
@@ -233,6 +235,13 @@ def _transitions(db: Database, transitions: tuple[Transition, ...]) -> None:
         for each in transitions
     )
     db.table("transitions").insert_all(rows)
+
+
+def _storms(db: Database, storms: Iterable[Storm]) -> None:
+    rows = [(each.receiver, encode(each)) for each in storms if each != Storm(each.receiver)]
+    gone = [(each.receiver,) for each in storms if each == Storm(each.receiver)]
+    write_many(db, "replace into storms (receiver, body) values (?, ?)", rows)
+    write_many(db, "delete from storms where receiver = ?", gone)
 
 
 def _incidents(db: Database, incidents: tuple[Incident, ...]) -> None:

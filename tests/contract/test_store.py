@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from alerting.incident import IncidentChange, IncidentEvent
+from alerting.incident import IncidentChange, IncidentEvent, Storm
 from alerting.model import Alert, Flaps, Phase
 from alerting.outbox import Delivery, DeliveryResult, DeliveryState
 from alerting.silences import Matchers, Silence
@@ -211,6 +211,13 @@ async def test_that_an_alert_came_and_went_is_kept_for_an_hour(store):
     assert (restored.alerts, list(restored.past_alerts)) == ({}, [second, first])
     await store.commit(Commit(alerts=(third, alert(Phase.OK, zone="d.example."))))
     assert list((await store.restore()).past_alerts) == [first, third]
+
+
+async def test_what_is_held_back_from_a_receiver_is_kept_until_nothing_is(store):
+    first, second = Storm("mail", (at(1),), "s1", at(1), 2, ("i1",), Severity.CRITICAL, at(2)), Storm("chat", (at(1),))
+    await store.commit(Commit(storms=(first, second)))
+    await store.commit(Commit(storms=(Storm("chat"),)))
+    assert list((await store.restore()).storms) == [first]
 
 
 async def test_incidents_that_are_over_are_restored_in_the_order_in_which_they_ended(store):

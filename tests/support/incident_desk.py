@@ -25,6 +25,8 @@ class Desk:
     )
     routes: tuple[Route, ...] = ()
     receivers: tuple[str, ...] = ("oncall",)
+    state_receivers: tuple[str, ...] = ()
+    standing_receivers: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
     cadence: dict[str, timedelta] = field(default_factory=dict)
     silences: ActiveSilences = NO_SILENCES
@@ -68,6 +70,8 @@ class Desk:
             self.receivers,
             self.policy,
             {check: (every,) for check, every in self.cadence.items()},
+            state_receivers=self.state_receivers,
+            standing_receivers=self.standing_receivers,
             silences=self.silences,
         )
 

@@ -39,7 +39,8 @@ class LookingDesk(Desk):
         found: dict[str, list[Finding]] = {}
         for names, code, server in bad:
             for name in names:
-                found.setdefault(name, []).append(finding(code, server, f"{server} has {code}: no more is known"))
+                words = f"{server} has {code}: no more is known" if server else f"{code}: no more is known"
+                found.setdefault(name, []).append(finding(code, server or None, words))
         for _ in range(times):
             begun = self.at
             for number in range(self.slices):

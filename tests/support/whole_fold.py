@@ -17,6 +17,7 @@ from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
 from alerting.reopening import PastIncidents, opened_by, with_past
 from alerting.root_cause import family
+from alerting.storm_guard import StormGuard, is_due
 from checks.model.finding_type import Severity
 from tests.support.whole_causes import whole_root_causes
 from tests.support.whole_members import firing_of, unserved_zones, whole_lines
@@ -61,7 +62,7 @@ def whole_update(
     """
     grave = [alert for alert in active_alerts.values() if alert.severity > Severity.INFO]
     joining = [a for a in grave if a.phase is not Phase.PENDING and a.incident not in open_incidents.incidents]
-    if not (open_incidents.incidents or joining):
+    if not (open_incidents.incidents or joining or is_due(open_incidents.storms, now)):
         return IncidentUpdate(open_incidents)
     pending = any(alert.phase is Phase.PENDING for alert in grave)
     causes = whole_root_causes(grave, rules.dependency_graph) if joining or pending else {}
@@ -92,13 +93,18 @@ def whole_update(
             changes.append(done)
         messages += new_messages
     newly = [*opened.values(), *(i for name, i in wider.incidents.items() if i is not open_incidents.incidents[name])]
+    over = (each for each in changes if each.phase == RESOLVED)
+    guard = StormGuard(open_incidents.storms, after, over, rules, now)
+    messages = guard.take(messages)
+    changes = list(({each.id: each for each in changes} | guard.held).values())
     past = with_past(past, newly, (each for each in changes if each.phase == RESOLVED), now)
     left = (a for a in active_alerts.values() if a.severity <= Severity.INFO and a.incident is not None)
     return IncidentUpdate(
-        OpenIncidents(after, past=past),
+        OpenIncidents(after, past=past, storms=guard.storms),
         (*joined, *(replace(a, incident=None) for a in left)),
         tuple(changes),
         tuple(messages),
+        storms=guard.changed(),
     )
 
 
@@ -119,7 +125,7 @@ def _widened(
         if len(held[name]) == 1 and held[name] <= wanted:
             wider[name] = replace(open_incidents.incidents[name], cause=held[name].pop())
             wanted.discard(wider[name].cause)
-    return OpenIncidents({**open_incidents.incidents, **wider}, past=open_incidents.past)
+    return replace(open_incidents, incidents={**open_incidents.incidents, **wider})
 
 
 def _assigned(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from alerting.flapping import FLAPPING_WINDOW
-from alerting.incident import Incident
+from alerting.incident import Incident, Storm
 from alerting.model import Alert, AlertKey, Phase
 from alerting.notification import OutboxMessage
 from alerting.outbox import Backlog, Delivery, DeliveryResult, DeliveryState, Lease, ReceiverStatus
@@ -66,6 +66,7 @@ class MemoryStore:
         self._alerts: dict[AlertKey, Alert] = {}
         self._transitions: list[datetime] = []
         self._incidents: dict[str, Incident] = {}
+        self._storms: dict[str, Storm] = {}
         self._outbox: dict[str, _Row] = {}
         self._timeline: list[TimelineEntry] = []
         self._counts: dict[str, ReceiverStatus] = {}
@@ -91,6 +92,7 @@ class MemoryStore:
             alerts={key: each for key, each in self._alerts.items() if each.phase is not Phase.OK},
             past_alerts=sorted((each for each in self._alerts.values() if each.quiet), key=lambda each: each.since),
             incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
+            storms=[each for each in self._storms.values() if each != Storm(each.receiver)],
             past_incidents=sorted(
                 (each for each in self._incidents.values() if each.resolved_at is not None),
                 key=lambda each: each.resolved_at,
@@ -137,6 +139,7 @@ class MemoryStore:
         self._transitions += [each.at for each in commit.transitions]
         self._incidents |= {each.id: each for each in commit.incidents}
         self._timeline += commit.timeline
+        self._storms |= {each.receiver: each for each in commit.storms}
         for id_, row in self._outbox.items():
             if row.settled is None and row.message.receiver in commit.readdressed:
                 to = commit.readdressed[row.message.receiver]

@@ -9,13 +9,14 @@ import pytest
 
 from alerting.alert_state import apply_result, withdraw
 from alerting.audience import widest
-from alerting.incident import Incident, IncidentFinding
+from alerting.incident import Incident, IncidentFinding, Storm
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents, begin_index, note_alerts, update_in_steps
 from alerting.model import Alert, AlertKey, Policy, Route, Transition
 from alerting.reopening import past_incidents
 from alerting.root_cause import DependencyGraph
 from alerting.silences import ActiveSilences, Matchers, Silence
+from alerting.storm_guard import is_due
 from checks.model import Address, CheckResult, Finding, Health, Server, Zone
 from checks.model.finding_type import Severity
 from monitor.store.codec import decode, encode
@@ -31,7 +32,7 @@ CODES = {
     "transfer": ("transfer-failed", "tls-unreachable"),
 }
 SUBJECTS = {"records": ("", "", "a", "b"), "transfer": ("must be allowed", "must be allowed over TLS")}
-POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10))
+POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10), max_messages=4)
 RECEIVERS = ("all", "pager", "b-team", "ns3-team", "patient", "hasty", "quiet")
 ROUTES = (
     Route(("all",)),
@@ -182,9 +183,9 @@ class Twin:
         for name in ("quick", "whole"):
             kept = getattr(self, name).incidents
             past = past_incidents(decode(Incident, encode(each)) for each in getattr(self, name).past.values())
-            setattr(
-                self, name, OpenIncidents({i: decode(Incident, encode(each)) for i, each in kept.items()}, past=past)
-            )
+            storms = {of: decode(Storm, encode(each)) for of, each in getattr(self, name).storms.items()}
+            again = {i: decode(Incident, encode(each)) for i, each in kept.items()}
+            setattr(self, name, OpenIncidents(again, past=past, storms=storms))
 
     def fold(self, changed: Sequence[Alert], transitions: Sequence[Transition], *, anew: bool = False) -> None:
         before, known = dict(self.active_alerts), self.rules
@@ -199,6 +200,7 @@ class Twin:
     def remind(self) -> None:
         one = due_reminders(self.quick, self.active_alerts, self.rules, self.now)
         due = any(i.due_at is not None and i.due_at <= self.now for i in self.whole.incidents.values())
+        due = due or is_due(self.whole.storms, self.now)
         other = IncidentUpdate(self.whole)
         if due:
             other = whole_update(self.whole, self.active_alerts, (), (), self.rules, self.now)
@@ -206,6 +208,7 @@ class Twin:
 
     def compare(self, one: IncidentUpdate, other: IncidentUpdate) -> None:
         assert one.alerts == other.alerts
+        assert one.storms == other.storms
         assert list(map(told, one.incidents)) == list(map(told, other.incidents))
         assert [(m, told(m.incident)) for m in one.messages] == [(m, told(m.incident)) for m in other.messages]
         self.told += len(one.messages)

@@ -420,7 +420,7 @@ def test_a_thousand_alerts_of_one_server_are_one_message() -> None:
 
 
 def test_a_thousand_troubles_of_their_own_are_as_many_incidents() -> None:
-    desk = Desk(topology=DependencyGraph())
+    desk = Desk(topology=DependencyGraph(), policy=Policy(max_messages=5_000))
     assert len(desk.fire(*(alert(f"z{n}.example.", "serial-unordered") for n in range(1_000)))) == 1_000
     assert len(desk.open_incidents.incidents) == 1_000
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alerting.alert_state import apply_result, withdraw
 from alerting.audience import widest
-from alerting.incident import Incident, IncidentEvent, IncidentFinding
+from alerting.incident import Incident, IncidentEvent, IncidentFinding, Storm
 from alerting.incident_index import IncidentIndex
 from alerting.incident_lines import current
 from alerting.incident_members import IncidentMembers
@@ -77,6 +77,7 @@ class Life:
     active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     past: dict[AlertKey, Alert] = field(default_factory=dict)
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
+    plan: Rules = RULES
     told: list[OutboxMessage] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     minute: int = 0
@@ -84,7 +85,7 @@ class Life:
 
     @property
     def rules(self) -> Rules:
-        return replace(RULES, silences=self.silences)
+        return replace(self.plan, silences=self.silences)
 
     def silence(self, numbers: Iterable[str]) -> None:
         self.silences = ActiveSilences(
@@ -161,7 +162,9 @@ class Life:
         self.active_alerts = {alert.key: alert for alert in alerts}
         past = past_incidents(decode(Incident, encode(each)) for each in self.open_incidents.past.values())
         self.open_incidents = OpenIncidents(
-            {name: decode(Incident, encode(each)) for name, each in self.open_incidents.incidents.items()}, past=past
+            {name: decode(Incident, encode(each)) for name, each in self.open_incidents.incidents.items()},
+            past=past,
+            storms={name: decode(Storm, encode(each)) for name, each in self.open_incidents.storms.items()},
         )
 
 
@@ -267,3 +270,47 @@ def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]
         )
     assert life.active_alerts == {}
     assert life.open_incidents.incidents == {}
+
+
+def believed(life: Life, receiver: str) -> set[str]:
+    """The incidents that a receiver takes for open, by what it was told last of each."""
+    alone: set[str] = set()
+    many: set[str] = set()
+    for message in life.told:
+        if message.receiver != receiver:
+            continue
+        over = message.event is IncidentEvent.RESOLVED
+        if message.incident.many is not None:
+            many = set(message.incident.incidents)
+            alone.difference_update(message.incident.many.over)
+        elif over:
+            alone.discard(message.incident.id)
+        else:
+            alone.add(message.incident.id)
+    return alone | many
+
+
+@examples(120)
+@given(st.lists(STEP, min_size=5, max_size=40))
+def test_however_little_a_receiver_can_take_what_it_was_told_last_agrees_with_what_stands(
+    steps: list[tuple[str, dict[str, list[Finding] | None]]],
+) -> None:
+    life = Life(plan=replace(RULES, policy=replace(POLICY, max_messages=2), state_receivers=("pager",)))
+    for what, said in steps:
+        life.step(what, said)
+    for _ in range(60):
+        life.step("wait", {})
+    for name in RECEIVERS:
+        open_ = {each.id for each in life.open_incidents.incidents.values() if name in each.told}
+        assert open_ == believed(life, name)
+        times = [each.at for each in life.told if each.receiver == name and not each.incident.many]
+        if name != "pager":
+            assert all(late - early >= timedelta(minutes=10) for early, late in zip(times, times[2:], strict=False))
+    for _ in range(100):
+        life.step("look", {name: [] for name in ZONES})
+    assert life.open_incidents.incidents == {}
+    assert all(each.known == () and each.over == () for each in life.open_incidents.storms.values())
+    many = {name: [each for each in life.told if each.receiver == name and each.incident.many] for name in RECEIVERS}
+    assert all(each[-1].event is IncidentEvent.RESOLVED for each in many.values() if each)
+    ids = [message.id for message in life.told]
+    assert len(ids) == len(set(ids))

@@ -387,6 +387,9 @@ def test_the_incident_as_the_api_shows_it() -> None:
         "silences": [],
         "flapping": False,
         "openings": 1,
+        "incidents": [],
+        "incident_count": 0,
+        "incidents_over": [],
         "findings": [
             {
                 "code": "serial-late",

@@ -78,3 +78,13 @@ def test_retention_may_change() -> None:
     before = config()
     after = replace(before, service=replace(before.service, retention=timedelta(days=1)))
     assert as_started(after, before) == (after, [])
+
+
+def test_receivers_that_keep_a_state_and_those_that_are_told_what_stands_are_known() -> None:
+    text = TEXT + (
+        '[receivers.am]\ntype = "alertmanager"\nurl = "http://127.0.0.1:9093"\nallow_private = true\n'
+        '[receivers.pd]\ntype = "pagerduty"\nrouting_key = "0123456789abcdef0123456789abcdef"\n'
+        '[receivers.chat]\ntype = "ntfy"\nurl = "https://ntfy.example.com/topic"\n'
+    )
+    plan = plan_of(config(text), DiscoveredZones(ZoneTable.of((zone(),)), {}))
+    assert (plan.rules.state_receivers, plan.rules.standing_receivers) == ({"am", "pd"}, {"am"})

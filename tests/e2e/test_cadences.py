@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
-
 from checks.model import Health
 from monitor.clock import now
 from monitor.config.load import parse
@@ -14,6 +12,7 @@ from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers
 from monitor.service.service import Service
 from monitor.state.sweep_status import SweepStatus
+from tests.support.plain_http import plain_http
 from tests.support.running import until
 
 ONE, TWO = "one.example.", "two.example."
@@ -134,7 +133,7 @@ async def test_the_page_and_the_api_say_how_often_and_what_is_off(tmp_path: Path
         await until(lambda: on.service.status.ready)
         assert await on.service.reload()
         host, port = on.service.address
-        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+        async with plain_http(f"http://{host}:{port}") as client:
             zone = (await client.get(f"/api/v1/zones/{TWO}")).json()
             page = " ".join((await client.get(f"/zones/{TWO}")).text.split())
             metrics = (await client.get("/metrics")).text

@@ -6,13 +6,13 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 
 from monitor.clock import now
 from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers
 from tests.support.database_files import as_a_kill_leaves_it, foreign
+from tests.support.plain_http import plain_http
 from tests.support.receiver import receiver
 from tests.support.require import program
 from tests.support.running import Running, running, until
@@ -20,7 +20,7 @@ from tests.support.service_config import write
 
 
 async def ready(service: Running) -> bool:
-    async with httpx.AsyncClient(base_url=service.page) as client:
+    async with plain_http(service.page) as client:
         return (await client.get("readyz")).status_code == 200
 
 
@@ -59,7 +59,7 @@ async def test_deleted_and_replaced_under_the_service_and_killed(tmp_path: Path)
             (tmp_path / "other").replace(database)
             await until(lambda: not_ready(service), 30)
             assert await service.metric("soawatch_database_up") == 0
-            async with httpx.AsyncClient(base_url=service.page) as client:
+            async with plain_http(service.page) as client:
                 assert "another file stands in the place of the database" in (await client.get("/")).text
             heard = len(hook.heard)
             pair.break_("lame")

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from checks.registry import CHECKS
 from monitor.config.low_caps import few
 from monitor.pair.config_template import config_text
 from tests.support.lab.model import Content
 from tests.support.lab.topology import Lab
+from tests.support.plain_http import plain_http
 from tests.support.running import Running, running, until
 
 ZONES = tuple(f"z{number}.test." for number in range(30))
@@ -55,7 +54,7 @@ async def serials(service: Running) -> dict[str, Any]:
 
 
 async def pages(service: Running) -> dict[str, str]:
-    async with httpx.AsyncClient(base_url=service.page) as http:
+    async with plain_http(service.page) as http:
         return {path: " ".join((await http.get(path)).text.split()) for path in ("/", "/servers", "/checks")}
 
 

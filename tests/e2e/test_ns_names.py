@@ -6,13 +6,13 @@ The kind: what NS sets name, against what is watched and what resolvers can find
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
 from monitor.clock import now
 from monitor.config.load import parse
 from monitor.pair.pair import Pair
 from monitor.service.service import Service
+from tests.support.plain_http import plain_http
 from tests.support.resolver import resolving
 from tests.support.running import until
 
@@ -86,7 +86,7 @@ async def test_names_in_ns_sets(tmp_path: Path) -> None:
 
 
 async def as_people_and_programs_see_it(service: Service) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.address[1]}") as http:
+    async with plain_http(f"http://127.0.0.1:{service.address[1]}") as http:
         api = (await http.get("api/v1/zones/one.example")).json()
         assert api["health"] == "bad"
         assert [(f["code"], f["severity"], f["server"], f["address"]) for f in api["findings"]] == [

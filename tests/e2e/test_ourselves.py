@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 
-import httpx
 import pytest
 
 from checks.registry import CHECKS
@@ -21,6 +20,7 @@ from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers
 from monitor.service.service import Service
 from tests.support.hookserver import hookserver
+from tests.support.plain_http import plain_http
 from tests.support.running import until
 
 
@@ -151,7 +151,7 @@ async def test_a_disk_that_takes_nothing_stops_nothing_and_is_told_past_the_outb
         status = on.service.status
         assert not status.store_ok
         assert {incident.cause.kind for incident in status.incidents.values()} == {"vantage", "server"}
-        async with httpx.AsyncClient(base_url=on.page) as client:
+        async with plain_http(on.page) as client:
             assert (await client.get("healthz")).status_code == 503
             assert (await client.get("readyz")).status_code == 503
         await more_sweeps(on.service, "reachable", 6)
@@ -163,7 +163,7 @@ async def test_a_disk_that_takes_nothing_stops_nothing_and_is_told_past_the_outb
         await until(lambda: kinds(on).count("incident.resolved") == 2)
         await until(lambda: all_well(on.service.status))
         assert kinds(on).count("incident.opened") == 2
-        async with httpx.AsyncClient(base_url=on.page) as client:
+        async with plain_http(on.page) as client:
             assert (await client.get("healthz")).status_code == 200
         await on.service.stop()
         with closing(sqlite3.connect(on.directory / "demo.db")) as conn:

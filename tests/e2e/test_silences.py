@@ -3,23 +3,22 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from tests.e2e.test_incidents import MANY, opened, scene
+from tests.support.plain_http import plain_http
 from tests.support.running import Running, until
 
 
 async def silence(service: Running, **wanted: Any) -> str:
     """Of ns2, until somebody ends it; its path."""
     wanted = {"matchers": {"servers": ["ns2"]}, "comment": "new disk", **wanted}
-    async with httpx.AsyncClient(base_url=service.page) as client:
+    async with plain_http(service.page) as client:
         made = await client.post("api/v1/silences", json=wanted)
     assert (made.status_code, made.json()["created_by"]) == (201, "local"), made.text
     return str(made.headers["Location"])
 
 
 async def end(service: Running, path: str) -> None:
-    async with httpx.AsyncClient(base_url=service.page) as client:
+    async with plain_http(service.page) as client:
         assert (await client.delete(path)).status_code == 200
 
 

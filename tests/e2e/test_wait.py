@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.plain_http import plain_http
 from tests.support.running import running, until
 from tests.support.service_scene import ZONES, scene, well
 
@@ -30,7 +31,7 @@ async def test_a_change_is_waited_for_while_it_comes(tmp_path: Path) -> None:
         serial = on.pair.change(ZONE, "fresh A 192.0.2.7")
         body = {"serial": serial, "records": ["fresh A 192.0.2.7"], "timeout": PATIENCE}
         told = []
-        async with asyncio.timeout(2 * PATIENCE), httpx.AsyncClient(base_url=service.page, timeout=PATIENCE) as http:
+        async with asyncio.timeout(2 * PATIENCE), plain_http(service.page, timeout=PATIENCE) as http:
             async with http.stream("POST", f"api/v1/zones/{ZONE}/wait", json=body) as answer:
                 assert answer.status_code == 200
                 async for event in events(answer):
@@ -57,7 +58,7 @@ async def test_the_service_stops_while_somebody_waits(tmp_path: Path) -> None:
         body = {"serial": (on.pair.serial(ZONE) or 0) + 1}
         async with (
             asyncio.timeout(2 * PATIENCE),
-            httpx.AsyncClient(base_url=service.page, timeout=PATIENCE) as http,
+            plain_http(service.page, timeout=PATIENCE) as http,
             http.stream("POST", f"api/v1/zones/{ZONE}/wait", json=body) as answer,
         ):
             told = [await anext(events(answer))]

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+from tests.support.plain_http import plain_http
 
 
 class Running:
@@ -53,11 +53,11 @@ class Running:
         await self.ended()
 
     async def get(self, path: str) -> Any:
-        async with httpx.AsyncClient(base_url=self.page) as client:
+        async with plain_http(self.page) as client:
             return (await client.get(path)).json()
 
     async def scrape(self) -> str:
-        async with httpx.AsyncClient(base_url=self.page) as client:
+        async with plain_http(self.page) as client:
             return (await client.get("metrics")).text
 
     async def metric(self, name: str) -> float:

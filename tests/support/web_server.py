@@ -7,6 +7,7 @@ import httpx
 
 from monitor.web.app import build
 from monitor.web.server import Limits, WebServer
+from tests.support.plain_http import plain_http
 from tests.support.web_status import Stage
 
 DEADLINE = 5.0
@@ -21,7 +22,7 @@ async def served(
     where, port = server.address
     name = f"[{where}]" if ":" in where else where
     try:
-        async with httpx.AsyncClient(base_url=f"http://{name}:{port}", timeout=DEADLINE) as http:
+        async with plain_http(f"http://{name}:{port}", timeout=DEADLINE) as http:
             yield server, http
     finally:
         await server.stop()

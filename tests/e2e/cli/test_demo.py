@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
-import httpx
 import pytest
 from rich.console import Console
 
 from monitor.cli.demo import ProgressPrinter
 from monitor.cli.demo_runner import FaultResult
 from monitor.pair.faults import FAULTS
+from tests.support.plain_http import plain_http
 from tests.support.speaking import process, run, say
 from tests.support.terminal import terminal
 
@@ -119,7 +119,7 @@ async def test_it_stays_and_can_be_broken_further(scratch: Path) -> None:
         assert directory
         broken = await say("pair", "break", "lame", "-d", directory[1])
         assert broken.status == 0, broken.err
-        async with httpx.AsyncClient(base_url=page[1]) as client:
+        async with plain_http(page[1]) as client:
             while not any("zone-not-served" in zone["findings"] for zone in (await client.get("api/v1/zones")).json()):
                 await asyncio.sleep(0.1)
         kept.send_signal(signal.SIGTERM)

@@ -11,13 +11,13 @@ import dns.asyncquery
 import dns.exception
 import dns.message
 import dns.rcode
-import httpx
 
 from monitor.clock import now
 from monitor.pair.config_template import config_text
 from tests.support.lab.model import Content
 from tests.support.lab.server import Server
 from tests.support.lab.topology import Lab
+from tests.support.plain_http import plain_http
 from tests.support.running import Running, running, until
 
 ZONE = "go.test."
@@ -104,7 +104,7 @@ async def test_a_change_is_followed_and_timed_at_each_secondary(tmp_path: Path) 
                 assert at - gap <= after + SLACK, "not missed at the look before"
                 assert gap < timedelta(seconds=CADENCE), "it was looked for sooner than regularly"
                 assert await shown(service, f"api/v1/servers/{name}/propagation") == {name: found[name]}
-            async with httpx.AsyncClient(base_url=service.page) as client:
+            async with plain_http(service.page) as client:
                 for page in (f"zones/{ZONE}", "servers/knot"):
                     assert "How long versions took" in (await client.get(page)).text
                 assert "How long versions took" not in (await client.get("servers/primary")).text

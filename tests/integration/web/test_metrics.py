@@ -23,6 +23,7 @@ from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.metrics import render, select_zones
 from monitor.web.server import WebServer
+from tests.support.plain_http import plain_http
 from tests.support.require import program
 from tests.support.web_status import (
     HIDDEN,
@@ -228,7 +229,7 @@ async def prometheus_of(seen: Stage, tmp_path: Path) -> AsyncIterator[httpx.Asyn
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(60), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        async with asyncio.timeout(60), plain_http(f"http://127.0.0.1:{port}") as http:
             yield http
     finally:
         process.terminate()

@@ -30,10 +30,10 @@ from monitor.config.file_model import OPTIONS  # noqa: E402
 from monitor.config.keys import WrittenKey  # noqa: E402
 from monitor.config.maintenance import WrittenWindow  # noqa: E402
 from monitor.config.model import Catalog, ServerEntry, ZoneEntry, ZoneList  # noqa: E402
+from monitor.config.named_token import NamedToken  # noqa: E402
 from monitor.config.receivers import kinds, notifier  # noqa: E402
 from monitor.config.sections import SECTIONS  # noqa: E402
 from monitor.config.tables import core, descriptions, needed, settings_of  # noqa: E402
-from monitor.config.tokens import NamedToken  # noqa: E402
 
 HEADINGS = {
     "[tokens.NAME]": NamedToken,

@@ -129,8 +129,8 @@ def _where(config: "Config") -> str:
 def _token(config: "Config", wanted: str | None, *, acts: bool) -> "tuple[str, Secret | None]":
     """The name and the secret of the one to use; none where the service has none."""
     from monitor.config.errors import known, near
+    from monitor.config.named_token import Role
     from monitor.config.secrets import is_here
-    from monitor.config.tokens import Role
 
     own = config.service.token
     if wanted is not None:

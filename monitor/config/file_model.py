@@ -13,9 +13,9 @@ from monitor.config.field_types import DurationOrOff, Items, SeverityWord, named
 from monitor.config.keys import WrittenKey
 from monitor.config.maintenance import WrittenWindow
 from monitor.config.model import Catalog, ServerEntry, ZoneEntry, ZoneList
+from monitor.config.named_token import NamedToken
 from monitor.config.sections import SECTIONS
 from monitor.config.tables import Table, core, or_short, settings_of, table_of
-from monitor.config.tokens import NamedToken
 
 TABLES: Mapping[str, type[Any]] = MappingProxyType(
     {

@@ -36,9 +36,9 @@ from monitor.config.field_types import (
     PortlessAddress,
     expected,
 )
+from monitor.config.named_token import NamedToken
 from monitor.config.records import spelled
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
-from monitor.config.tokens import NamedToken
 from monitor.config.validators import BeforeValidator
 from monitor.probe.settings import Probe, TlsSettings
 from monitor.probe.types import TsigKey

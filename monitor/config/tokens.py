@@ -1,13 +1,12 @@
 """Reads the named tokens: who may see everything, and who may act as well."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 
 from alerting.model import Secret
 from checks.common.text import plural
 from monitor.config.errors import KeyPath, Problems, quoted
 from monitor.config.field_types import label
+from monitor.config.named_token import NamedToken
 from monitor.config.secrets import FileContext, is_here, secret_keys
 from monitor.config.tables import Table, instance_of
 
@@ -16,25 +15,6 @@ LOCAL = "local"
 
 MIN_TOKEN_LENGTH = 10
 """Characters."""
-
-
-class Role(StrEnum):
-    """What the holder of a token may do."""
-
-    READ = "read"
-    OPERATE = "operate"
-
-
-@dataclass(frozen=True, slots=True)
-class NamedToken:
-    """A token of its own for each person or program."""
-
-    name: str = field(metadata={"given": True})
-    token: Secret = field(metadata={"example": 'token_file = "anna.token"'})
-    """What is sent with a request, or given at the page's form, once. No two are alike."""
-    role: Role = Role.READ
-    """`"read"`: sees everything, and has nameservers asked (wait, compare); `"operate"`: acts on incidents as well,
-    under the NAME, which is shown to all who see everything, and to all who are told of the incident."""
 
 
 def named_tokens(

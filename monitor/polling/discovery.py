@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from checks.common.text import enumerated, format_time
 from checks.model import Address, Server, Zone, ZonePoll
@@ -14,7 +15,9 @@ from monitor.config.errors import InvalidValue
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 from monitor.polling.resolver import NOT_ASKED, Lookups, NameQuestion
 from monitor.probe.message import names
-from monitor.state.ports import PollMessage
+
+if TYPE_CHECKING:  # with it comes all that is told of incidents: it is not for commands that only ask
+    from monitor.state.ports import PollMessage
 
 MAX_ADDRESSES = 32
 """Servers of a zone, and addresses of a server, that are believed to be meant."""
@@ -100,7 +103,7 @@ class NsNames:
     def __init__(self) -> None:
         self._names: set[str] = set()
 
-    def note(self, heard: Iterable[PollMessage], zones: ZoneTable[Zone], cached: DiscoveredZones) -> None:
+    def note(self, heard: "Iterable[PollMessage]", zones: ZoneTable[Zone], cached: DiscoveredZones) -> None:
         for one in heard:
             if isinstance(one, ZonePoll) and one.check == NsSet.name and (zone := zones.get(one.zone)) is not None:
                 self._names.update(names_given(zone, one).difference(cached.names))

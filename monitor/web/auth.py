@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerting.model import Secret
-from monitor.config.tokens import LOCAL, NamedToken
+from monitor.config.named_token import NamedToken
+from monitor.config.tokens import LOCAL
 from monitor.web.caller import Caller, without_token
 from monitor.web.client_address import forwarded_client
 from monitor.web.login_attempts import LoginAttempts

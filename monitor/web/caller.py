@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from monitor.config.tokens import NamedToken, Role
+from monitor.config.named_token import NamedToken, Role
 from monitor.web.snapshot import View, WebContext
 
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")

@@ -17,7 +17,7 @@ from checks.common.zone_difference import ZoneComparison
 from checks.model import Address, Server, Zone
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
-from monitor.config.tokens import NamedToken
+from monitor.config.named_token import NamedToken
 from monitor.probe.message.names import BadName, parse_name
 from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats

@@ -33,7 +33,7 @@ from checks.model.ixfr import DifferenceSize
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange
 from monitor.config.low_caps import LowCap
-from monitor.config.tokens import NamedToken, Role
+from monitor.config.named_token import NamedToken, Role
 from monitor.config.zone_sources import SourceTrouble
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.notify.responder import NotifyResult

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from monitor.cli.check_config import command
 from monitor.config.load import ConfigError, parse
 from monitor.config.model import Config
-from monitor.config.tokens import Role
+from monitor.config.named_token import Role
 
 ZONE = '[[zones]]\nname = "example.com"\nservers = ["192.0.2.1"]\n'
 KEYED = f'{ZONE}transfer = {{ key = "k", expect = "allowed" }}\n'

@@ -8,8 +8,8 @@ from alerting.model import Secret
 from checks.model.zone_table import ZoneTable
 from monitor.config.load import parse
 from monitor.config.model import Config
+from monitor.config.named_token import NamedToken
 from monitor.config.sections import Metrics
-from monitor.config.tokens import NamedToken
 from monitor.polling.discovery import DiscoveredZones
 from monitor.service.plan import PERIODIC_JOBS, as_started, cadences, plan_of
 from tests.support.observations import zone

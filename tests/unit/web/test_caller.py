@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from alerting.model import Secret
-from monitor.config.tokens import NamedToken, Role
+from monitor.config.named_token import NamedToken, Role
 from monitor.web.app import Settings, build
 from monitor.web.caller import operator
 from tests.support.web_client import client

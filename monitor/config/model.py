@@ -130,7 +130,7 @@ class ZoneEntry:
     `transfer` names. See [Whole zones](#whole-zones)."""
     ignored_between_groups: tuple[str, ...] = field(
         default=(),
-        metadata={"key": "ignore_between_groups", "example": 'ignore_between_groups = ["@ NS", "* CAA"]'},
+        metadata={"key": "ignore_between_groups", "example": 'ignore_between_groups = ["@ NS", "* MX"]'},
     )
     """Records that may differ between serial groups (providers), and are compared within each alone: a name, or a name
     and a type, `"*"` for any. See [Several providers](#several-providers)."""

@@ -45,6 +45,7 @@ MAX_ZONES = 1000
 MAX_CODES = 3
 MAX_DIG_LINES = 6
 MAX_PAST = 10
+NOTHING_TO_ENTER = "# not applicable"
 MAX_IN_SUMMARY = 10
 """Incidents of a digest that a small screen has room for."""
 
@@ -87,7 +88,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "ended": ended,
         "lasted": format_duration(ended - incident.began_at),
         "explained": [Explained(e.code, e.meaning, e.advice) for e in codes],
-        "cures": codes[0].fixes(_bare(standing[0].zone)) if codes else (),
+        "cures": _cures(codes, standing),
         "dig": dig_lines(standing),
         "link": link(incident, message.event, url),
         "unheard": message.unheard,
@@ -201,6 +202,12 @@ def as_data(incident: Incident) -> dict[str, object]:
 def _acknowledged(incident: Incident) -> dict[str, object] | None:
     known = incident.acknowledged
     return None if known is None else {"at": stamp(known.at), "by": known.by or None, "note": known.note or None}
+
+
+def _cures(codes: Sequence[RunbookEntry], standing: Sequence[IncidentFinding]) -> list[tuple[str, str]]:
+    """What to enter at which nameserver, for the gravest; none where it is not the nameserver that is to be mended."""
+    entered = codes[0].fixes(_bare(standing[0].zone)) if codes else ()
+    return [(software, text) for software, text in entered if not text.lstrip().startswith(NOTHING_TO_ENTER)]
 
 
 def _labels(labels: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -92,12 +92,12 @@ class OverTls(EachAddress):
         left = None if until is None else until - now
         if seen.tls.fault is TlsFault.EXPIRED or (left is not None and left <= timedelta(0)):
             ago = "" if left is None else f" {format_duration(-left.total_seconds())} ago"
-            return EXPIRED, f"{who}: its certificate for TLS has ended{ago}{_at(until)}"
+            return EXPIRED, f"the certificate for TLS of {who} has ended{ago}{_at(until)}"
         if seen.tls.fault in _CERTIFICATE:
-            return INVALID, f"{who}: its certificate for TLS is not taken: {seen.detail}"
+            return INVALID, f"the certificate for TLS of {who} is not taken: {seen.detail}"
         if left is not None and left < self.expiring:
             ends = format_duration(left.total_seconds())
-            return EXPIRING, f"{who}: its certificate for TLS ends in {ends}{_at(until)}"
+            return EXPIRING, f"the certificate for TLS of {who} ends in {ends}{_at(until)}"
         return None
 
 

@@ -3,11 +3,14 @@
 from datetime import datetime, timedelta
 
 from alerting.finding_types import (
+    CATALOG_BROKEN,
     CONFIGURATION_REFUSED,
     DATABASE_FAILING,
     DATABASE_RECREATED,
     OFFLINE,
     RECEIVER_FAILING,
+    ZONE_SOURCE_FAILING,
+    ZONE_SOURCE_SHRUNK,
 )
 from checks.common.text import format_time
 from checks.model import CheckResult, Finding, Health
@@ -20,6 +23,12 @@ MONITOR = ""
 
 RECREATED_ALERT_DURATION = timedelta(hours=1)
 """How long it is a finding that the database had to be made anew: what deletes it may do so again."""
+_SOURCE_WORDS = {
+    ZONE_SOURCE_FAILING.code: "cannot be read",
+    ZONE_SOURCE_SHRUNK.code: "may have been cut short",
+    CATALOG_BROKEN.code: "must not be processed",
+}
+"""What is said of a source before the reason: a subject line has no room for more."""
 
 
 def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
@@ -41,7 +50,10 @@ def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
             )
         )
     findings += [Finding(RECEIVER_FAILING.code, text, subject=name) for name, text in state.failing.items()]
-    findings += [Finding(one.code, f"{one.source}: {one.text}", subject=one.source) for one in state.source_troubles]
+    findings += [
+        Finding(one.code, f"{one.source} {_SOURCE_WORDS[one.code]}: {one.text}", subject=one.source)
+        for one in state.source_troubles
+    ]
     own = (*state.own_troubles, *clock_off(state.clock_skews, now))
     findings += [Finding(one.code, one.text, subject=one.subject) for one in own]
     anew = state.recreated

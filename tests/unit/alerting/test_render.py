@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from alerting.headline import clause
 from alerting.incident import Cause, Incident, IncidentEvent, IncidentFinding
 from alerting.notification import OutboxMessage
 from alerting.render import as_data, headline, link, render, shown_zone
@@ -418,3 +419,43 @@ def test_of_very_many_zones_the_first_are_named_and_all_are_counted() -> None:
 def test_a_delay_counts_from_when_it_became_true() -> None:
     at = message()
     assert render(at, None, at.at + timedelta(minutes=9, seconds=59)).text == render(at).text
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("catalog a.example cannot be read: 192.0.2.1 does not answer", "catalog a.example cannot be read"),
+        ("list /srv/b may have been cut short: 3 of the 4 zones are gone", "list /srv/b may have been cut short"),
+        (
+            "the certificate for TLS of ns1 (192.0.2.1) is not taken: self-signed",
+            "the certificate for TLS of ns1 (192.0.2.1) is not taken",
+        ),
+        (
+            "ns2 (192.0.2.2) does not offer IXFR with key xfr: the server does not know it (NOTIMP)",
+            "ns2 (192.0.2.2) does not offer IXFR with key xfr",
+        ),
+        (
+            "ns2 (192.0.2.2) took 12.3 s to give the zone with no key: 9 octets; 10 s are allowed",
+            "ns2 (192.0.2.2) took 12.3 s to give the zone with no key",
+        ),
+        (
+            "ns2 (192.0.2.2) serves serial 7 with other records than its ZONEMD record is for: SHA384 is ab",
+            "ns2 (192.0.2.2) serves serial 7 with other records than its ZONEMD record is for",
+        ),
+    ],
+)
+def test_the_subject_says_what_is_so_and_not_only_of_what(text: str, subject: str) -> None:
+    """What stands before the first colon is all that a phone shows at first."""
+    assert clause(text) == subject
+
+
+def test_what_no_nameserver_can_mend_comes_without_commands_for_nameservers() -> None:
+    line = replace(
+        BEHIND, code="zone-source-shrunk", zone="", server=None, address=None, text="list a may have been cut"
+    )
+    cause, place = Cause("vantage", "dc1"), ()
+    shown = replace(INCIDENT, cause=cause, zones=place, servers=place, codes=("zone-source-shrunk",), lines=(line,))
+    told = render(OutboxMessage("1", "oncall", IncidentEvent.OPENED, shown, START))
+    for text in (told.text, told.html):
+        assert "not applicable" not in text
+        assert "BIND" not in text

@@ -42,15 +42,15 @@ SAID: list[tuple[str, Tls | None, str, str, str]] = [
     ("REFUSED", until(NOON + 90 * DAY), "", "", ""),  # other checks say what is wrong with the zone
     ("10", until(NOON + 14 * DAY), "", "", ""),
     ("10", until(NOON + 13 * DAY), "", "tls-certificate-expiring",
-     f"{WHO}: its certificate for TLS ends in 13 d (2026-12-03 12:00 UTC)"),
+     f"the certificate for TLS of {WHO} ends in 13 d (2026-12-03 12:00 UTC)"),
     ("10", until(NOON), "", "tls-certificate-expired",
-     f"{WHO}: its certificate for TLS has ended 0 s ago (2026-11-20 12:00 UTC)"),
+     f"the certificate for TLS of {WHO} has ended 0 s ago (2026-11-20 12:00 UTC)"),
     (REJECTED, Tls(NOON - DAY, F.EXPIRED), "certificate: certificate has expired", "tls-certificate-expired",
-     f"{WHO}: its certificate for TLS has ended 1 d ago (2026-11-19 12:00 UTC)"),
+     f"the certificate for TLS of {WHO} has ended 1 d ago (2026-11-19 12:00 UTC)"),
     (REJECTED, Tls(None, F.EXPIRED), "certificate: certificate has expired", "tls-certificate-expired",
-     f"{WHO}: its certificate for TLS has ended"),
+     f"the certificate for TLS of {WHO} has ended"),
     *((REJECTED, Tls(None, one), "certificate: why", "tls-certificate-invalid",
-       f"{WHO}: its certificate for TLS is not taken: certificate: why")
+       f"the certificate for TLS of {WHO} is not taken: certificate: why")
       for one in (F.NAME, F.UNTRUSTED, F.NOT_YET_VALID, F.PIN)),
     (REJECTED, Tls(None, F.HANDSHAKE), "TLS handshake: wrong version number", "tls-unreachable",
      f"{WHO} answers over TCP and not over TLS: TLS handshake: wrong version number"),

@@ -143,8 +143,8 @@ async def test_a_source_of_zones_that_is_not_believed_is_told_once_and_so_is_its
     messages = [t for c in on.disk.commits for t in c.messages]
     assert [t.event.value for t in messages] == ["incident.opened", "incident.resolved"]
     assert {line.code: line.text for line in messages[0].incident.lines} == {
-        "zone-source-failing": "catalog a.example: 192.0.2.1 does not answer",
-        "zone-source-shrunk": "list /srv/b: it names no zone any more",
+        "zone-source-failing": "catalog a.example cannot be read: 192.0.2.1 does not answer",
+        "zone-source-shrunk": "list /srv/b may have been cut short: it names no zone any more",
     }
 
 

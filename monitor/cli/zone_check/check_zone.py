@@ -20,6 +20,7 @@ from monitor.cli.zone_check.deadline import Deadline, DeadlineProber, unasked, u
 from monitor.cli.zone_check.in_motion import differing_while_changing, in_motion, other_machines
 from monitor.cli.zone_check.service_memory import ServiceMemory, read_service_memory
 from monitor.cli.zone_check.target import CheckTarget, with_checks
+from monitor.cli.zone_check.witnesses import witnessed
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, resolve, resolve_ns_names
@@ -113,7 +114,8 @@ async def check_zone(
             async with asyncio.timeout_at(deadline.ns_names()):
                 found = await resolve_ns_names(hurried, found, unwatched_names(zone, looks[0]), now())
         config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
-        said = [evaluate_checks(zone, config, memory.zone_state, looks[0], Connectivity(), memory.records)]
+        told = await witnessed(config, looks[0], deadline.end)
+        said = [evaluate_checks(zone, config, memory.zone_state, looks[0], told, memory.records)]
         if (
             differences(said[0][0].values())
             or is_new(said[0][0].values())

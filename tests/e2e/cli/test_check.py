@@ -23,6 +23,7 @@ from monitor.clock import now
 from monitor.pair.pair import Pair
 from monitor.probe.message.names import unicode
 from tests.support import nameserver
+from tests.support.configuration import off
 from tests.support.load_balancer import LoadBalancer
 from tests.support.observations import server as watched_server
 from tests.support.observations import story
@@ -334,6 +335,34 @@ async def test_a_server_that_is_dead_over_both_families_is_accused_of_both(
         ("server-unreachable", deaf),
     ]
     assert said.data["offline"] == []
+
+
+async def test_a_witness_tells_servers_that_are_all_dead_from_a_monitor_that_is_cut_off(tmp_path: Path) -> None:
+    def silent(query: nameserver.Asked) -> list[bytes]:
+        return []
+
+    path = tmp_path / "soawatch.toml"
+    async with (
+        nameserver.Nameserver(silent, deaf=True) as ns1,
+        nameserver.Nameserver(silent, deaf=True) as ns2,
+        nameserver.Nameserver(lambda query: [nameserver.reply(query, rcode=5, aa=False)]) as witness,
+        nameserver.Nameserver(silent, deaf=True) as dark,
+    ):
+        text = f'''{off(but=("reachable",))}[probe]\ntimeout = "100ms"\nattempts = 1
+            [[zones]]\nname = "{ZONE}"\nservers = ["ns1", "ns2"]
+            [servers]\nns1 = {{ addresses = ["{ns1.address}"] }}\nns2 = {{ addresses = ["{ns2.address}"] }}\n'''
+        path.write_text(f'[alerting]\nwitness = ["{witness.address}"]\n[cadence]\n{text}')
+        said = await say("check", ZONE, "-c", path, "--json")
+        assert (said.status, said.data["offline"]) == (1, [])
+        assert {(f["code"], f["server"]) for f in said.data["findings"]} >= {
+            ("server-unreachable", "ns1"),
+            ("server-unreachable", "ns2"),
+        }
+        path.write_text(f'[alerting]\nwitness = ["{dark.address}"]\n[cadence]\n{text}')
+        said = await say("check", ZONE, "-c", path, "--json")
+        (offline,) = said.data["offline"]
+        assert offline.startswith(f"no server answers over ipv4 (2 are asked), nor does the witness {dark.address}: ")
+        assert said.data["findings"] == []
 
 
 async def test_whom_the_monitor_itself_could_not_ask_is_unknown(pair: Pair, quick: list[str]) -> None:

@@ -20,6 +20,8 @@ class TimelineEvent(StrEnum):
     """A higher severity, or a zone more that no server answers for."""
     GREW = "grew"
     IMPROVED = "improved"
+    FLAPPING = "flapping"
+    """It comes and goes, from now on."""
     OUTDATED = "acknowledgement-ended"
     """It is worse than what was acknowledged."""
     RESOLVED = "resolved"
@@ -92,7 +94,9 @@ def _told(incident: Incident, change: IncidentChange) -> TimelineEvent | None:
     """What a piece of news was; None for a reminder that nothing has changed."""
     if change.unserved or (change.severity is not None and change.severity < incident.severity):
         return TimelineEvent.WORSENED
-    if change.more_zones or change.servers or change.codes:
+    if change.flapping:
+        return TimelineEvent.FLAPPING
+    if change.more_zones or change.servers or change.codes or change.flapping is False:
         return TimelineEvent.GREW
     better = change.severity or change.back or change.left or change.served_again or change.servers_back
     return TimelineEvent.IMPROVED if better else None

@@ -74,7 +74,10 @@ class Notifier(HttpNotifier):
         if notification.link:
             event["client_url"] = notification.link
             event["links"] = [{"href": notification.link, "text": "soawatch"}]
-        await self.post(Secret(self.url), event, notification.sent_at or notification.at)
+        at = notification.sent_at or notification.at
+        await self.post(Secret(self.url), event, at)
+        if notification.event is IncidentEvent.OPENED and notification.about.acknowledged is not None:
+            await self.post(Secret(self.url), {**event, "event_action": "acknowledge"}, at)  # it has opened again
 
     def destination(self) -> Secret:
         return Secret(f"{self.url} {self.routing_key.reveal()}")

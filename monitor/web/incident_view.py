@@ -19,6 +19,7 @@ WORDS: Mapping[TimelineEvent, str] = {
     TimelineEvent.WORSENED: "Worse",
     TimelineEvent.GREW: "More",
     TimelineEvent.IMPROVED: "Better",
+    TimelineEvent.FLAPPING: "Comes and goes",
     TimelineEvent.OUTDATED: "Acknowledgement ended",
     TimelineEvent.RESOLVED: "Over",
     TimelineEvent.ACKNOWLEDGED: "Acknowledged",

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from alerting.incident import Cause
-from alerting.outbox import ReceiverStatus
+from alerting.incident import Acknowledgement, Cause, IncidentChange, IncidentEvent
+from alerting.notification import OutboxMessage
+from alerting.outbox import DeliveryResult, ReceiverStatus
+from alerting.timeline import TimelineEvent, entry
 from checks.model import Address
 from checks.zone_state.model import StateChange
 from monitor.state.ports import Commit
@@ -40,6 +42,7 @@ async def hostile() -> Stage:
     told = replace(
         incident("evil", Cause("server", EVIL), found.severity, (line("record-differs", EVIL, EVIL, EVIL, EVIL),)),
         zones=(EVIL,),
+        acknowledged=Acknowledgement(NOW, EVIL, EVIL),
     )
     seen = status(
         [it], vantage=EVIL, version=EVIL, offline_families=(EVIL,), store_ok=False, store_error=EVIL, config_ok=False,
@@ -51,7 +54,15 @@ async def hostile() -> Stage:
         StateChange("example.com.", EVIL, where, 7, "answered", ago(hours=3)),
         StateChange("example.com.", EVIL, where, None, EVIL, ago(hours=1)),
     )
-    await made.store.commit(Commit(state_changes=runs, incidents=(replace(told, phase="resolved", resolved_at=NOW),)))
+    over = replace(told, phase="resolved", resolved_at=NOW)
+    change = IncidentChange(servers=(EVIL,), named_zones=(EVIL,), more_zones=1)
+    timeline = (
+        entry(over, TimelineEvent.GREW, NOW, change=change),
+        entry(over, TimelineEvent.ACKNOWLEDGED, NOW, who=EVIL, note=EVIL),
+    )
+    messages = (OutboxMessage("m", EVIL, IncidentEvent.OPENED, over, NOW),)
+    await made.store.commit(Commit(state_changes=runs, incidents=(over,), timeline=timeline, messages=messages))
+    await made.store.settle(DeliveryResult("m", NOW, EVIL))
     made.counters.dispatcher.attempts.labels(EVIL, EVIL).inc()
     made.counters.evaluator._failures.labels(EVIL).inc()
     return made

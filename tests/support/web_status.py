@@ -573,7 +573,12 @@ def leaky() -> Status:
         lines=(line("receiver-failing", "", None, None, "oncall: mx.example.com refuses for good: dns@example.com"),),
     )
     told = replace(
-        seen.incidents["20261120T100430-a1b2c3"], id="leaky", lines=lines + more, findings=40, servers=("ns1", HIDDEN)
+        seen.incidents["20261120T100430-a1b2c3"],
+        id="leaky",
+        lines=lines + more,
+        findings=40,
+        servers=("ns1", HIDDEN),
+        acknowledged=Acknowledgement(NOW, "anna of hush-primary", f"{HIDDEN} is mine"),
     )
     return replace(
         seen,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alerting.http_notifier import HttpNotifier
-from alerting.incident import Incident, IncidentChange, IncidentEvent
+from alerting.incident import Acknowledgement, Incident, IncidentChange, IncidentEvent
 from alerting.model import Secret
 from alerting.notification import DeliveryError, Notification
 from alerting.notifiers import alertmanager, ntfy, pagerduty, slack, teams
@@ -169,6 +169,11 @@ async def test_all_news_of_an_incident_is_of_one_alert_at_pagerduty(server: Hook
     actions = {IncidentEvent.RESOLVED: "resolve", IncidentEvent.ACKNOWLEDGED: "acknowledge"}
     assert told["event_action"] == actions.get(event, "trigger")
     assert "client_url" not in told
+
+
+async def test_what_opens_again_stays_acknowledged_at_pagerduty(server: HookServer) -> None:
+    await pager(server).send(note(acknowledged=Acknowledgement(minute(1), "anna")))
+    assert [request.json["event_action"] for request in server.requests] == ["trigger", "acknowledge"]
 
 
 async def test_that_nobody_looks_at_it_any_more_cannot_be_told_to_pagerduty(server: HookServer) -> None:

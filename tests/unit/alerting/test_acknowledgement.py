@@ -8,7 +8,7 @@ import pytest
 from alerting.acknowledgement import acknowledge, unacknowledge
 from alerting.incident import IncidentEvent
 from alerting.incidents import OpenIncidents, act_on
-from alerting.model import Alert, Phase, Policy
+from alerting.model import Alert, Phase, Policy, Route
 from alerting.render import as_data, render
 from alerting.root_cause import DependencyGraph
 from alerting.timeline import TimelineEvent, entry
@@ -209,3 +209,40 @@ def test_the_index_goes_on_where_there_is_one_and_none_is_needed() -> None:
     watch.desk.move(Phase.RECOVERING, down(A))
     assert watch.desk.only.acknowledged is not None
     assert watch.desk.only.recovering == 1
+
+
+def test_who_is_told_of_a_part_hears_of_that_part_and_a_reminder_is_nobodys() -> None:
+    """Team A's webhook reads of A's zone alone; neither team is reminded; what is worse for the whole ends it."""
+    watch = Watch("hook", "oncall")
+    watch.desk.routes = (Route(("hook",), zones=("a.example",)), Route(("oncall",), zones=("b.example",)))
+    minor = [alert(name, "tcp-unreachable", "ns2", severity=Severity.WARNING) for name in (A, B)]
+    watch.desk.fire(*minor)
+    watch.desk.wait(5)
+    assert watch.news() == ["hook opened", "oncall opened"]
+    watch.acknowledge("mine")
+    (message,) = watch.messages
+    assert (message.receiver, message.incident.zones) == ("hook", (A,))
+    watch.desk.wait(130)
+    assert watch.news() == ["hook acknowledged"]
+    watch.desk.fire(down(B))
+    watch.desk.wait(1)
+    assert watch.news() == ["hook reminded", "oncall worsened"]  # two hours after it heard that it opened
+    assert watch.desk.only.acknowledged is None
+    assert watch.noted() == ["opened", "acknowledged anna", "worsened", "acknowledgement-ended anna"]
+    watch.desk.wait(70)
+    assert sorted(watch.news()) == ["hook reminded", "oncall reminded"]
+
+
+def test_what_opens_again_within_the_hour_is_still_acknowledged() -> None:
+    watch = Watch("oncall")
+    watch.desk.fire(down(A))
+    watch.desk.wait(5)
+    watch.acknowledge("the line is cut")
+    watch.desk.end(down(A))
+    assert watch.news() == ["oncall opened", "oncall resolved"]
+    watch.desk.wait(10)
+    watch.desk.fire(down(A))
+    watch.desk.wait(130)
+    assert watch.news() == ["oncall opened"]
+    assert watch.desk.only.acknowledged is not None
+    assert watch.noted() == ["opened", "acknowledged anna", "resolved", "reopened"]

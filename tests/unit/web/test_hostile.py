@@ -37,6 +37,7 @@ PAGES = (
     "/zones/example.com",
     "/servers",
     "/incidents",
+    "/incidents/evil",
     f"/zones/{EVIL}",
     f"/{EVIL}",
 )

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from alerting.incident import IncidentChange
+from alerting.timeline import TimelineEvent, entry
 from checks.model import Address, Health
 from checks.model.finding_type import Severity
 from monitor.probe.server_series import OTHER_HIDDEN
@@ -35,6 +37,7 @@ SECRETS = (HIDDEN, HIDDEN_ADDRESS, HIDDEN_ADDRESS6, "2001:DB8:77:0::53", "oncall
 ZONES = [name.replace("/", "%2F") for name in NAMES]
 PATHS = (
     "/", "/?q=hush", f"/?q={HIDDEN_ADDRESS}", "/servers", "/servers/ns1", "/servers/ns2", "/incidents", "/metrics",
+    "/incidents/leaky", "/api/v1/incidents/leaky", "/incidents/past", "/api/v1/incidents?phase=open",
     "/checks", "/api/v1/checks", "/sources", "/api/v1/sources", "/api/v1/servers/ns1/propagation",
     "/api/v1/zones/example.com/propagation?since=2020-01-01T00:00:00Z",
     "/api/v1/zones?limit=1000", "/api/v1/incidents", "/api/v1/servers", "/codes", "/healthz", "/readyz", "/login",
@@ -46,7 +49,10 @@ PATHS = (
 async def test_no_page_holds_a_word_of_a_hidden_server(path: str) -> None:
     seen = await stage(leaky(), token=True, public=True)
     past = replace(PAST, id="past", lines=tuple(replace(PAST.lines[0], text=text) for text in LEAKS))
-    await seen.store.commit(Commit(incidents=(past, *seen.status.incidents.values())))
+    change = IncidentChange(servers=(HIDDEN,), servers_back=(HIDDEN,))
+    grew = entry(past, TimelineEvent.GREW, past.opened_at, who="anna", note=HIDDEN, change=change)
+    timeline = (grew, replace(grew, incident="leaky"))
+    await seen.store.commit(Commit(incidents=(past, *seen.status.incidents.values()), timeline=timeline))
     async with client(seen) as http:
         answer = await http.get(path)
     assert answer.status_code in (200, 503)

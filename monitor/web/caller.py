@@ -1,6 +1,7 @@
 """Who sends a request, and whether it may act: the one place to ask."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -49,9 +50,9 @@ def without_token(headers: Headers, url: str | None, local: str) -> Caller:
 def _is_loopback(url: str) -> bool:
     try:
         host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def operator(request: Request, context: WebContext) -> str:

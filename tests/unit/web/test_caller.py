@@ -60,6 +60,7 @@ LOCALLY = [
     ("this machine", "", {}, 200),
     ("a name of loopback", "", {"Host": "localhost:9953"}, 200),
     ("url is loopback, too", "http://[::1]:9953/", {"Host": "[::1]:9953"}, 200),
+    ("url that only looks like it", "http://127.0.0.1.example.com/", {}, 403),
     ("url of a page elsewhere", "https://watch.example.com/", {}, 403),
     ("Host that a proxy passes on", "https://watch.example.com/", {"Host": "watch.example.com"}, 403),
     ("an address of the network", "", {"Host": "192.0.2.7"}, 403),

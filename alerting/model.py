@@ -68,8 +68,8 @@ class Policy:
     remind: timedelta = field(
         default=timedelta(hours=4), metadata={"bounds": {"ge": timedelta(minutes=1)}, "off": True}
     )
-    """How often you are told again while it lasts; at least `"1m"`; `"off"`: once is enough. Nobody is told again of what
-    somebody has acknowledged."""
+    """How often you are told again while it lasts; at least `"1m"`; `"off"`: once is enough. Nobody is told again of
+    what somebody has acknowledged."""
     max_messages: int = field(default=20, metadata={"bounds": {"ge": 1}})
     """A receiver is told of so many things in ten minutes at most; then one message says how many more there are, and
     what is said of these is said there."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from itertools import islice
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import islice, repeat
 
 from alerting.silences import Matchers, Silence
 
@@ -31,7 +31,7 @@ class Recurrence:
     def starts(self, after: datetime) -> Iterator[datetime]:
         """The beginnings of those that end later than ``after``, in order."""
         day = (after - self.duration).astimezone(self.timezone).date() - timedelta(days=1)
-        while day < date.max - timedelta(days=2):
+        while True:
             if day.weekday() in self.days:
                 start = moment_of(datetime.combine(day, self.start), self.timezone)
                 if start + self.duration > after:
@@ -53,10 +53,10 @@ class MaintenanceWindow:
     def occurrences(self, after: datetime) -> Iterator[Silence]:
         """Those that end later than ``after``, in order: the one that is under way, and those to come."""
         if self.recurrence is not None:
-            for start in self.recurrence.starts(after):
-                yield self._occurrence(start, start + self.recurrence.duration)
+            lengths = repeat(self.recurrence.duration)
+            yield from map(self._occurrence, self.recurrence.starts(after), lengths)
         elif self.starts_at is not None and self.ends_at is not None and self.ends_at > after:
-            yield self._occurrence(self.starts_at, self.ends_at)
+            yield self._occurrence(self.starts_at, self.ends_at - self.starts_at)
 
     def active(self, at: datetime) -> list[Silence]:
         """The occurrences that are under way: more than one where they overlap."""
@@ -71,12 +71,12 @@ class MaintenanceWindow:
         """So many occurrences, or fewer where there are not as many."""
         return list(islice(self.occurrences(after), count))
 
-    def _occurrence(self, start: datetime, end: datetime) -> Silence:
+    def _occurrence(self, start: datetime, length: timedelta) -> Silence:
         return Silence(
             f"maintenance:{self.name}:{start:%Y%m%dT%H%M%SZ}",
             self.matchers,
             start,
-            end,
+            start + length,
             created_by="configuration",
             comment=self.comment or self.name,
             created_at=start,

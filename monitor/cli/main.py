@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check-config": "Say what a configuration means, or what is wrong with it.",
         "incidents": "List what is wrong now, as the running service knows it.",
         "ack": "Tell the running service that somebody knows of an incident.",
+        "silence": "Make, list and end silences of the running service.",
         "maintenance": "List the maintenance windows, and when they come next.",
         "explain": "Say what a code means, or how a zone stands and why.",
         "notify-test": "Send a specimen to a receiver.",

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+SILENCE_COLUMNS = ("silence", "state", "silences", "from", "until", "by", "why")
+
 WINDOW_COLUMNS = ("window", "silences", "when", "next", "until")
 
 
@@ -14,6 +16,14 @@ def window_rows(window: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         said = ("", "", "")
     if not window["next"]:
         yield *said, "over", ""
+
+
+def silence_row(silence: dict[str, Any]) -> tuple[str, ...]:
+    """One that was made at the running service, or a window that is under way."""
+    span = shown_time(silence["starts_at"]), shown_time(silence["ends_at"])
+    return (
+        silence["id"], silence["state"], matched(silence["matchers"]), *span, silence["created_by"], silence["comment"],
+    )  # fmt: skip
 
 
 def matched(matchers: dict[str, list[str]]) -> str:

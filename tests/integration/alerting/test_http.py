@@ -92,6 +92,7 @@ async def test_the_request_as_it_arrives(server: HookServer) -> None:
         "title": "[FIRING critical] example.org.: ns2 is late",
         "text": "example.org.: ns2 is late\nSince 2026-11-20 10:00:00 UTC.\nhttps://dns.example.com/incidents/20261120T100000-3f9a2c",
         "link": "https://dns.example.com/incidents/20261120T100000-3f9a2c",
+        "late": False,
         "data": NOTE.data,
     }
     assert signed.startswith("v1,")

@@ -93,6 +93,8 @@ class Zone:
     removed: bool = False
     canary: CanaryRecord | None = None
     labels: Labels = ()
+    quorum: int = 0
+    """While so many of its servers answer, one that does not is a warning, and critical below; 0: as its code says."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -125,7 +127,7 @@ class Zone:
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
-            self.catalog, self.removed, self.canary, self.labels,
+            self.catalog, self.removed, self.canary, self.labels, self.quorum,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -134,7 +136,7 @@ class Zone:
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
-            self.catalog, self.removed, self.canary, self.labels,
+            self.catalog, self.removed, self.canary, self.labels, self.quorum,
         )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from alerting.alert_state import apply_result, next_transition
 from alerting.incidents import begin_index, note_alerts
 from alerting.model import Alert, AlertKey
+from alerting.quorum import by_quorum
 from checks.base import Check
 from checks.common.epoch import micros
 from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
@@ -153,8 +154,14 @@ def move_alerts(
     severities, past = plan.severities(result.zone), state.past_alerts
     touched, transitions = apply_result(result, active_alerts, severities, plan.alert_policy, past)
     for alert in touched:
-        if alert != active_alerts.get(alert.key):
-            pending.alerts[alert.key] = alert
+        state.put(alert)
+    now = {alert.key: alert for alert in touched}
+    zone = plan.zones.template(result.zone) if touched and result.zone in plan.zones else None
+    if zone is not None and zone.quorum:
+        now |= {alert.key: alert for alert in by_quorum(state.of_zone(result.zone), zone)}
+    for key, alert in now.items():
+        if alert != active_alerts.get(key):
+            pending.alerts[key] = alert
         state.put(alert)
     pending.transitions += transitions
 

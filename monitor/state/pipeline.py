@@ -9,9 +9,11 @@ from alerting.alert_state import recheck, withdraw
 from alerting.finding_types import FINDING_TYPES, OFFLINE, severity_of
 from alerting.incidents import IncidentUpdate, at_once, note_alerts, remind_in_steps, update_in_steps
 from alerting.model import AlertKey, Phase
+from alerting.quorum import quorum_severity
 from checks.base import Check
 from checks.evaluation import run_check
 from checks.model import CheckResult, Health, Zone, ZonePoll
+from checks.model.finding_type import Severity
 from checks.soa_serial import SoaSerial
 from checks.zone_state.connectivity import keep_only, mask_offline, record_poll
 from checks.zone_state.first_row import NewZones
@@ -274,7 +276,7 @@ def drop_unmonitored(
         if not is_watched(alert.key, plan):
             over, transition = withdraw(alert, now)
             pending.transitions += [transition] if transition is not None else []
-        elif (severity := severity_of(alert.key.code, plan.severities(alert.key.zone))) is not alert.severity:
+        elif (severity := severity_by(state, plan, alert.key)) is not alert.severity:
             over = replace(alert, severity=severity)
         else:
             continue
@@ -282,6 +284,14 @@ def drop_unmonitored(
         state.put(over)
         pending.touched.add(alert.key.zone)
     return at_once(build_commit(state, pending, plan, now, anew=True)), pending
+
+
+def severity_by(state: MonitorState, plan: MonitoringPlan, key: AlertKey) -> Severity:
+    """How severe an alert is by this plan, as things stand."""
+    severity = severity_of(key.code, plan.severities(key.zone))
+    if key.zone not in plan.zones or not (zone := plan.zones.template(key.zone)).quorum:
+        return severity
+    return quorum_severity(key, severity, state.of_zone(key.zone), zone)
 
 
 def is_watched(key: AlertKey, plan: MonitoringPlan) -> bool:

@@ -134,9 +134,9 @@ async def test_what_is_known_to_be_wrong_is_said_though_not_all_is_known(pair: P
     assert f"; ns2 ({pair.secondary.address}) has said nothing over TCP within 2.4 s" in said.out
 
 
-async def test_a_transfer_that_does_not_end(pair: Pair, config: Path) -> None:
+async def test_a_transfer_that_does_not_end(pair: Pair, patient: Path) -> None:
     pair.break_("tcp-silent", "ns2")
-    said = await within(2.4, "-c", config, "--timeout", "2.4", "--json")
+    said = await within(2.4, "-c", patient, "--timeout", "2.4", "--json")
     assert said.status == 1
     assert f"a zone transfer from ns2 ({pair.secondary.address}) takes longer than 2.4 s" in said.data["unknown"]
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import translate
 
+from alerting.model import Route
+from alerting.routing import covers
 from checks.base import cadence_of
 from checks.model import Address, WantedRecord
 from checks.model.wanted import DEFAULT_RECORDS, absolutise_records, is_named
@@ -22,6 +24,9 @@ MANY_ZONES = 20_000
 
 ONE_GROUP = "is of no use: all servers of {} are of one group"
 USUAL = ZoneEntry("")
+
+WITH_INCIDENTS = ("alertmanager", "pagerduty")
+"""Types of receivers that keep an incident open until they hear of its end."""
 
 BETWEEN_GROUPS = ("NS", "DNSKEY", "CDS", "CDNSKEY", "CSYNC")
 """What is compared between groups, of the zone itself, whatever is chosen."""
@@ -191,6 +196,7 @@ def _one_of_each(zones: ZoneTable[ZoneEntry], kinds: Collection[int], places: Ma
 
 
 def _routes(problems: Problems, config: Config) -> None:
+    _unresolved(problems, config)
     if config.polled_lists or config.catalogs:  # which zones there will be is not known
         return
     zones = config.zones
@@ -202,6 +208,18 @@ def _routes(problems: Problems, config: Config) -> None:
                     f"{quoted(pattern[2:])} is the zone itself" if f"{pattern[2:].removesuffix('.')}." in zones else ""
                 )
                 problems.warn(("routes", index, "zones", at), f"{quoted(pattern)} matches no zone", hint)
+        labels = Route((), labels=route.labels)
+        if not any(covers(labels, "any", zone.labels) for zone in zones.templates):
+            problems.warn(("routes", index, "labels"), "no zone has these labels")
+
+
+def _unresolved(problems: Problems, config: Config) -> None:
+    """What is open in a program that is not told of the end stays so there for ever."""
+    for index, route in enumerate(config.routes):
+        told = [name for name in route.receivers if config.kinds.get(name) in WITH_INCIDENTS]
+        if told and not route.send_resolved:
+            text = f"what {quoted(told[0])} is told of stays open there, for it does not hear of the end"
+            problems.warn(("routes", index, "send_resolved"), text)
 
 
 def _load(problems: Problems, config: Config) -> None:

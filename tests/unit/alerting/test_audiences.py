@@ -323,3 +323,21 @@ def test_who_gets_a_label_by_a_reload_is_told_of_what_is_open_and_who_loses_it_t
     assert reload(desk, route) == ["web: [FIRING critical] a.example.: ns2 cannot be reached"]
     desk.topology = DependencyGraph.of(zones)
     assert reload(desk, route) == ["web: [RESOLVED] a.example.: it goes on, but is no longer for you"]
+
+
+# --- storms ---
+
+
+def test_a_severity_raised_by_a_reload_for_very_many_zones_is_one_message_and_so_is_its_end() -> None:
+    share = 1100
+    many = tuple(f"z{number:04}.example." for number in range(2000))
+    desk = desk_of(Route(("noc",)), Route(("team",), zones=("z0*",)), names=many)
+    low = [bad(name, "zone-not-served", severity=Severity.INFO) for name in many[:share]]
+    assert take(desk, *low) == []
+    raised = [replace(each, severity=Severity.CRITICAL) for each in low]
+    assert [(m.receiver, len(m.incident.zones)) for m in take(desk, *raised)] == [
+        ("noc", share),
+        ("team", min(share, 1000)),
+    ]
+    assert desk.wait(3) == []
+    assert [f"{m.receiver} {m.event}" for m in take(desk, *low)] == ["noc incident.resolved", "team incident.resolved"]

@@ -9,6 +9,7 @@ from monitor.config.advice import MANY_ZONES, MAX_SERVERS_NAMED
 from monitor.config.load import load
 from tests.support.configuration import TWO, off, read
 
+PAGER = 'type = "alertmanager"\nurl = "https://am.example/"\n'
 HOOK = 'type = "webhook"\nurl = "https://hooks.example.com/x"\n'
 
 
@@ -26,6 +27,14 @@ HOOK = 'type = "webhook"\nurl = "https://hooks.example.com/x"\n'
         (
             f'[receivers.a]\n{HOOK}[[routes]]\nreceivers = "a"\nzones = ["example.*", "*.org"]\n',
             'routes[0].zones[1]: "*.org" matches no zone',
+        ),
+        (
+            f'[receivers.a]\n{HOOK}[[routes]]\nreceivers = "a"\nlabels = {{ team = "web" }}\n',
+            "routes[0].labels: no zone has these labels",
+        ),
+        (
+            f'[receivers.a]\n{PAGER}[[routes]]\nreceivers = "a"\nsend_resolved = false\n',
+            'routes[0].send_resolved: what "a" is told of stays open there, for it does not hear of the end',
         ),
         ('[servers.ns3]\naddresses = "192.0.2.3"\n', "servers.ns3: no zone is on this server"),
         (

@@ -43,6 +43,15 @@ def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
     assert jobs["transfer every 2h"] == timedelta(hours=2)
 
 
+def test_alerts_go_by_the_shortest_grace_and_the_longest_settle_of_all_routes() -> None:
+    hook = '[receivers.h]\ntype = "webhook"\nurl = "https://h.example/"\n'
+    routes = '[[routes]]\nreceivers = "h"\ngrace = "5s"\n[[routes]]\nreceivers = "h"\nsettle = "1h"\n'
+    plan = plan_of(config(f"{TEXT}\n{hook}{routes}"), DiscoveredZones(ZoneTable.of((zone(),)), {}))
+    assert (plan.alert_policy.grace, plan.alert_policy.settle) == (timedelta(seconds=5), timedelta(hours=1))
+    assert plan.rules.policy == config().policy
+    assert [audience.receivers for audience in plan.rules.audiences] == [("h",)]
+
+
 def test_equal_configurations_make_equal_plans() -> None:
     found = DiscoveredZones(ZoneTable.of((zone(),)), {}, cached={("ns1.", "A"): None})  # type: ignore[dict-item]
     assert plan_of(config(), found) == plan_of(

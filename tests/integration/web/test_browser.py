@@ -23,7 +23,20 @@ from tests.support.fakes.zones import FakeZones
 from tests.support.hostile_status import hostile
 from tests.support.require import program
 from tests.support.told_incident import ID, told
-from tests.support.web_status import SERIAL, SERVERS, TOKEN, Stage, bad, finding, slow, stage, status, troubled, zone
+from tests.support.web_status import (
+    SERIAL,
+    SERVERS,
+    TOKEN,
+    Stage,
+    bad,
+    finding,
+    silenced,
+    slow,
+    stage,
+    status,
+    troubled,
+    zone,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -111,6 +124,7 @@ VIEWS = {
     "incidents": "/incidents",
     "checks": "/checks",
     "sources": "/sources",
+    "silences": "/silences",
     "code": "/codes/serial-overdue",
 }
 SCENES = [
@@ -126,7 +140,7 @@ SCENES = [
 def few() -> Status:
     seen = troubled()
     names = ("example.com.", "shop.example.", "lab.example.", "dyn.example.", "xn--bcher-kva.example.")
-    return replace(seen, zones=FakeZones(seen.zones[name] for name in names))
+    return replace(seen, zones=FakeZones(seen.zones[name] for name in names), silences=silenced())
 
 
 BETWEEN = (320, 740, 1025)

@@ -168,13 +168,13 @@ class Route:
     zones: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
     """Any of its zones: shell globs. `"*.example.com"` matches what is below `example.com`, not the zone itself. Its
     receivers read of no other zone."""
-    labels: LabelPatterns = field(default=(), metadata={"unset": "any", "example": 'labels = { team = "web" }'})
-    """Any of its zones that has all these labels, each with a value that one of the shell globs here matches. Its
-    receivers read of no other zone."""
     servers: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
     """Any of its servers: shell globs."""
     codes: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
     """Any of its codes."""
+    labels: LabelPatterns = field(default=(), metadata={"unset": "any", "example": 'labels = { team = "web" }'})
+    """Any of its zones that has all these labels, each with a value that one of the shell globs here matches. Its
+    receivers read of no other zone."""
     grace: timedelta | None = field(
         default=None,
         metadata={"unset": _AS_USUAL, "bounds": {"ge": timedelta(0)}, "example": 'grace = "15m"'},

@@ -98,3 +98,7 @@ def test_a_pattern_for_servers_matches_no_incident_without_servers() -> None:
 
 def test_the_root_zone_has_a_name_too() -> None:
     assert route(replace(INCIDENT, zones=(".",)), [Route(("a",), zones=(".",))]) == ("a",)
+
+
+def test_where_nobody_knows_of_labels_a_route_by_labels_matches_nothing() -> None:
+    assert route(INCIDENT, [Route(("a",), labels=(("team", ("*",)),))]) == ()

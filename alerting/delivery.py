@@ -12,6 +12,9 @@ from alerting.outbox import Backlog, DeliveryResult, Lease
 
 log = structlog.get_logger(__name__)
 
+OF_PEOPLE = (IncidentEvent.ACKNOWLEDGED, IncidentEvent.UNACKNOWLEDGED)
+"""What somebody did, which stays news."""
+
 MAX_IN_DIGEST = 500
 """Incidents that came and went told of at once; of more there is another."""
 
@@ -42,7 +45,8 @@ def parcel_of(backlog: Backlog, *, begun: bool = False) -> Parcel:
         return alone(last)
     if last.event is IncidentEvent.RESOLVED:
         return Parcel(replace(last, unheard=backlog.unheard and not begun), (last.id,), backlog.ids)
-    event = IncidentEvent.OPENED if backlog.events[0] is IncidentEvent.OPENED else IncidentEvent.REMINDED
+    heard = last.event if last.event in OF_PEOPLE else IncidentEvent.REMINDED
+    event = IncidentEvent.OPENED if backlog.events[0] is IncidentEvent.OPENED else heard
     shown = replace(last, event=event, incident=replace(last.incident, change=None))
     return Parcel(shown, (last.id,), backlog.ids)
 

@@ -184,6 +184,9 @@ def news(kind: IncidentEvent = IncidentEvent.OPENED) -> Notification:
 @pytest.mark.parametrize("kind", IncidentEvent)
 async def test_it_hands_over(rig: Rig, kind: IncidentEvent) -> None:
     await rig.notifier.send(news(kind))
+    if kind is IncidentEvent.UNACKNOWLEDGED and isinstance(rig.notifier, pagerduty.Notifier):
+        assert rig.taken() == []  # it has no such event
+        return
     ((id, text),) = rig.taken()
     assert id in ("", OPENED_MESSAGE.incident.id) or OPENED_MESSAGE.id in id
     assert "ns2 is late" in text

@@ -45,6 +45,8 @@ def backlog(*events: IncidentEvent, about: str = "i1") -> Backlog:
         ((OP, W, E), E, True),
         ((OP, E, OP), OP, False),
         ((E, OP), R, False),
+        ((W, IncidentEvent.ACKNOWLEDGED), IncidentEvent.ACKNOWLEDGED, False),
+        ((OP, IncidentEvent.ACKNOWLEDGED), OP, False),
     ],
 )
 def test_one_message_stands_for_all_that_waits_of_an_incident(

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from checks.common.text import one_line
+from monitor.cli.service_answers import INCIDENT
 from monitor.cli.service_client import service_client, service_options
 
 
@@ -29,7 +30,7 @@ def command(incident: str, config: Path | None, url: str | None, as_name: str | 
         raise click.UsageError("--undo takes no note")
     client = service_client(config, url, as_name, acts=True)
     path = f"/api/v1/incidents/{quote(incident, safe='')}/acknowledge"
-    done = client.delete(path) if undo else client.post(path, {"note": note})
+    done = client.delete(path, INCIDENT) if undo else client.post(path, INCIDENT, {"note": note})
     known = done["acknowledged"]
     said = f"acknowledged by {known['by']}" if known else "not acknowledged"
     click.echo(one_line(f"{done['id']}: {said} ({done['title']})"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from monitor.cli.service_answers import INCIDENT
 from monitor.cli.service_client import service_client, service_options
 
 COLUMNS = ("incident", "severity", "since", "what", "acknowledged")
@@ -31,7 +32,7 @@ def command(
 
     client = service_client(config, url, as_name)
     wanted = {"zone": zone} if zone else {}
-    found = client.get("/api/v1/incidents", **wanted, **({} if everything else {"phase": "open"}))
+    found = client.get("/api/v1/incidents", [INCIDENT], **wanted, **({} if everything else {"phase": "open"}))
     if as_json:
         click.echo(json.dumps(found, indent=2))
     elif found:

@@ -1,6 +1,7 @@
 """What a command asks of the running service: by its API, with a token of the configuration or of the environment."""
 
 import os
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,9 @@ import click
 from checks.common.text import one_line
 from monitor.cli.errors import Failure
 from monitor.cli.options import FILE
+from monitor.cli.service_answers import Shape, TooLong, has_shape, json_or_none, whole
 
 if TYPE_CHECKING:
-    import httpx
-
     from alerting.model import Secret
     from monitor.config.model import Config
 
@@ -22,7 +22,7 @@ AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
 TOKEN_VARIABLE, URL_VARIABLE = "SOAWATCH_TOKEN", "SOAWATCH_URL"
 TIMEOUT = 30.0
-"""Seconds."""
+"""Seconds, for the whole answer."""
 ANY_ADDRESS: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where it listens
 """Where a service that listens everywhere is reached from this machine."""
 
@@ -50,43 +50,59 @@ class ServiceClient:
     token: str = ""
     _secret: "Secret | None" = field(default=None, repr=False)
 
-    def get(self, path: str, **params: str) -> Any:
-        return self._asked("GET", path, params=params)
+    def get(self, path: str, shape: Shape, **params: str) -> Any:
+        return self._asked("GET", path, shape, params=params)
 
-    def post(self, path: str, body: Mapping[str, object]) -> Any:
-        return self._asked("POST", path, json=body)
+    def post(self, path: str, shape: Shape, body: Mapping[str, object]) -> Any:
+        return self._asked("POST", path, shape, json=body)
 
-    def delete(self, path: str) -> Any:
-        return self._asked("DELETE", path)
+    def delete(self, path: str, shape: Shape) -> Any:
+        return self._asked("DELETE", path, shape)
 
-    def _asked(self, method: str, path: str, **how: Any) -> Any:
+    def _asked(self, method: str, path: str, shape: Shape, **how: Any) -> Any:
+        import asyncio
+
+        import httpx
+
+        try:
+            status, body = asyncio.run(self._answer(method, path, **how))
+        except (TimeoutError, httpx.TimeoutException):
+            raise Failure(f"{self.url}: no whole answer within {TIMEOUT:g} s") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise Failure(f"{self.url!r} is no page; write for example http://127.0.0.1:9953", 2) from None
+        except httpx.HTTPError as error:
+            raise Failure(f"{self.url}: cannot be asked ({_reason(error)}). Does the service run?") from None
+        except TooLong:
+            raise Failure(f"{self.url}: does not answer as soawatch does: it does not come to an end") from None
+        return self._read(status, json_or_none(body), shape)
+
+    async def _answer(self, method: str, path: str, **how: Any) -> tuple[int, bytes]:
+        """Status and body, as they are sent: what is packed may be of any size, and nobody asked for that."""
+        import asyncio
         import ssl
 
         import httpx
 
-        headers = {b"Authorization": b"Bearer " + self._secret.reveal().encode()} if self._secret else {}
-        try:
-            with httpx.Client(timeout=TIMEOUT, trust_env=False, verify=ssl.create_default_context()) as client:
-                answer = client.request(method, f"{self.url.rstrip('/')}{path}", headers=headers, **how)
-        except httpx.TimeoutException:
-            raise Failure(f"{self.url}: no answer within {TIMEOUT:g} s") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise Failure(f"{self.url!r} is no page; write for example http://127.0.0.1:9953", 2) from None
-        except httpx.HTTPError as error:
-            raise Failure(f"{self.url}: cannot be asked ({one_line(str(error))}). Does the service run?") from None
-        return self._read(answer)
+        headers = {b"Accept-Encoding": b"identity"}
+        if self._secret:
+            headers[b"Authorization"] = b"Bearer " + _sendable(self._secret, self.token)
+        tls = ssl.create_default_context()
+        async with (
+            asyncio.timeout(TIMEOUT),
+            httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, verify=tls) as client,
+            client.stream(method, f"{self.url.rstrip('/')}{path}", headers=headers, **how) as answer,
+        ):
+            return answer.status_code, await whole(answer.aiter_raw())
 
-    def _read(self, answer: "httpx.Response") -> Any:
-        try:
-            said = answer.json()
-        except ValueError:
-            said = None
-        if answer.status_code == 401:
+    def _read(self, status: int, said: object, shape: Shape) -> Any:
+        if status == 401:
             raise Failure(f"{self.url}: {self._refused()}")
-        if not answer.is_success:
+        if not 200 <= status < 300:
             why = said.get("error") if isinstance(said, dict) else None
-            raise Failure(f"{self.url}: {why if isinstance(why, str) else f'answers {answer.status_code}'}")
-        if said is None:
+            if 300 <= status < 400:
+                why = f"answers {status}, a redirect, which is not followed: the token is for nobody else"
+            raise Failure(f"{self.url}: {why if isinstance(why, str) else f'answers {status}'}")
+        if not has_shape(said, shape):
             raise Failure(f"{self.url}: does not answer as soawatch does")
         return said
 
@@ -116,6 +132,24 @@ def service_client(config: Path | None, url: str | None, as_name: str | None, *,
         return ServiceClient(where, f"in {TOKEN_VARIABLE}", Secret(given))
     name, secret = _token(read, as_name, acts=acts)
     return ServiceClient(where, name, secret)
+
+
+def _reason(error: BaseException) -> str:
+    """What the system says where it is the system: what asks says only that no attempt came to anything."""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ConnectionError) and cause.errno:
+        return os.strerror(cause.errno)
+    return one_line(str(cause or error))
+
+
+def _sendable(secret: "Secret", whose: str) -> bytes:
+    """As it goes into the header; what cannot go there is found before anybody says it with the reason why."""
+    text = secret.reveal()
+    if text != text.strip() or any(unicodedata.category(char) == "Cc" for char in text):
+        raise Failure(f"the token {whose} has a space at an end, or a line end or another control character in it")
+    return text.encode(errors="surrogateescape")
 
 
 def _where(config: "Config") -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from checks.common.text import one_line
+from monitor.cli.service_answers import SILENCE
 from monitor.cli.service_client import service_client, service_options
 
 PATH = "/api/v1/silences"
@@ -42,7 +43,7 @@ def add(config: Path | None, url: str | None, as_name: str | None, **wanted: Any
     """
     matchers = {key: list(wanted.pop(key)) for key in ("zones", "servers", "codes", "severity")}
     body = {"matchers": matchers, **{key: value for key, value in wanted.items() if value}}
-    made = service_client(config, url, as_name, acts=True).post(PATH, body)
+    made = service_client(config, url, as_name, acts=True).post(PATH, SILENCE, body)
     click.echo(_said(made))
 
 
@@ -55,7 +56,7 @@ def silences(config: Path | None, url: str | None, as_name: str | None, everythi
     from monitor.cli.silence_tables import SILENCE_COLUMNS, silence_row
     from monitor.cli.tables import PrintedTable, show
 
-    found = service_client(config, url, as_name).get(PATH)
+    found = service_client(config, url, as_name).get(PATH, [SILENCE])
     shown = [one for one in found if everything or one["state"] != "expired"]
     shown.sort(key=lambda one: (one["state"] == "expired", one["ends_at"] is not None))
     if as_json:
@@ -73,7 +74,8 @@ def end(silence: str, config: Path | None, url: str | None, as_name: str | None)
     """End a silence now. ID is what "soawatch silence list" calls it."""
     from urllib.parse import quote
 
-    click.echo(_said(service_client(config, url, as_name, acts=True).delete(f"{PATH}/{quote(silence, safe='')}")))
+    client = service_client(config, url, as_name, acts=True)
+    click.echo(_said(client.delete(f"{PATH}/{quote(silence, safe='')}", SILENCE)))
 
 
 def _said(silence: dict[str, Any]) -> str:

@@ -90,6 +90,10 @@ class Scene:
         self.config.write_text(text)
         self.service.signal(signal.SIGHUP)
 
+    async def told(self, hook: int, mail: int) -> None:
+        """Until each of the two has been told so often: of one that has not, what comes next takes the place of it."""
+        await until(lambda: (len(self.hook.heard), len(self.box.mails)) == (hook, mail))
+
     def subjects(self) -> list[str]:
         return [re.sub(r" \(127\.0\.0\.1:\d+\)", "", subject) for subject in self.box.subjects]
 
@@ -132,22 +136,22 @@ async def test_the_last_server_of_a_zone_is_told_at_once_and_what_is_back_too(tm
     async with scene(tmp_path, THREE, "ns1", "ns2", "ns3", "ns4", timeout="250ms") as on:
         began = now()
         on.farm.dead.add("ns2")
-        await until(lambda: len(on.box.subjects) == 1)
+        await on.told(hook=1, mail=1)
         (open_,) = await opened(on)
         said = await say("ack", open_["id"], "--url", on.service.page, "--note", "I look at it")
         assert (said.status, said.err) == (0, "")
-        await until(lambda: "incident.acknowledged" in on.hook.kinds())
+        await on.told(hook=2, mail=1)
         on.farm.dead.add("ns3")
         await until(lambda: findings(on, 2))
         assert [each["acknowledged"]["note"] for each in await opened(on)] == ["I look at it"]
         on.farm.dead.add("ns1")
-        await until(lambda: len(on.box.subjects) == 2)
+        await on.told(hook=3, mail=2)
         (open_,) = await opened(on)
         assert (open_["severity"], open_["unserved_zones"]) == ("critical", ["example.net."])
         assert open_["servers"] == ["ns1", "ns2", "ns3"]
         assert open_["acknowledged"] is None  # it is worse than was known by then
         on.farm.dead.clear()
-        await until(lambda: len(on.box.subjects) == 3)
+        await on.told(hook=4, mail=3)
         ended = now()
         assert on.subjects() == [
             "[FIRING critical] example.net.: ns2 cannot be reached",
@@ -187,10 +191,10 @@ async def test_nine_of_twenty_zones_that_a_server_refuses_are_one_message_and_al
 ) -> None:
     async with scene(tmp_path, MANY, "ns1", "ns2") as on:
         on.farm.refusing["ns2"] = {b"\x02z%d" % n for n in range(9)}
-        await until(lambda: len(on.box.subjects) == 1)
+        await on.told(hook=1, mail=1)
         assert on.subjects()[0].startswith("[FIRING critical] ns2, 9 zones: ")
         on.farm.refusing["ns2"] = set()
-        await until(lambda: len(on.box.subjects) == 2)
+        await on.told(hook=2, mail=2)
         assert on.subjects()[1].startswith("[RESOLVED] ns2, 9 zones: ")
         assert on.hook.kinds() == ["incident.opened", "incident.resolved"]
 
@@ -204,14 +208,13 @@ async def test_what_a_reload_changes_is_told_once_to_those_who_do_not_know(tmp_p
         assert on.box.subjects == []
         raised = on.text.replace('zone-not-served = "info"', 'zone-not-served = "critical"')
         on.reload(raised)
-        await until(lambda: len(on.box.subjects) == 1)
+        await on.told(hook=1, mail=1)
         assert on.subjects()[0].startswith("[FIRING critical] ns2, 20 zones: ")
         on.reload(raised + on.hook.toml("second").replace("/told", "/told?again"))
-        await until(lambda: len(on.hook.heard) == 2)
+        await on.told(hook=2, mail=1)
         on.farm.refusing.clear()
-        await until(lambda: len(on.hook.heard) == 4 and len(on.box.subjects) == 2)
+        await on.told(hook=4, mail=2)
         assert on.hook.kinds() == ["incident.opened"] * 2 + ["incident.resolved"] * 2
-        assert len(on.box.subjects) == 2
 
 
 async def shown(on: Scene, code: str) -> bool:

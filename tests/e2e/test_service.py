@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from monitor.pair.config_template import zone_entry
@@ -115,24 +116,39 @@ async def test_it_says_why_it_does_not_start(tmp_path: Path) -> None:
                 assert "in use" in second.log[-1]["error"]
 
 
-async def test_mail_server_and_webhook_may_be_dead_and_nothing_is_lost(tmp_path: Path) -> None:
+async def test_a_webhook_that_was_away_hears_of_what_is_over_by_then_when_it_began_and_ended(tmp_path: Path) -> None:
     async with scene(tmp_path) as on, running(on.config) as service:
+        database = tmp_path / "demo.db"
         await service.up()
         await until(lambda: well(service))
         on.hook.status = 503
         on.pair.break_("transfer-open")
-        await until(lambda: pending(tmp_path / "demo.db") >= 1)
+        await until(lambda: any(each["event"] == "not delivered" for each in service.log))
         on.pair.mend()
-        await until(lambda: pending(tmp_path / "demo.db") >= 2)
+        await until(lambda: is_over(database))
         assert on.hook.heard == []
         on.hook.status = 204
-        await until(lambda: on.hook.kinds() == ["incident.opened", "incident.resolved"], 40)
+        await until(lambda: on.hook.heard, 40)
+        (incident,) = await service.get("api/v1/incidents")
+        ((_, told),) = on.hook.heard
+        assert (told["type"], told["data"]["id"]) == ("incident.resolved", incident["id"])
+        assert told["data"]["began_at"] < told["data"]["opened_at"] < told["data"]["ended_at"]
+        await until(lambda: outbox(database)[-1][1] == "delivered")
+        states = outbox(database)
+        assert (states[0][0], states[-1]) == ("incident.opened", ("incident.resolved", "delivered", None))
+        assert {state for _, state, _ in states[:-1]} == {"superseded"}
 
 
-def pending(database: Path) -> int:
-    with sqlite3.connect(database) as conn:
-        count: int = conn.execute("select count(*) from outbox where state = 'waiting'").fetchone()[0]
-        return count
+def outbox(database: Path) -> list[tuple[str, str, str | None]]:
+    """What there was to tell, how that is by now, and until when it is being told."""
+    with closing(sqlite3.connect(database)) as conn:
+        return conn.execute("select event, state, leased_until from outbox order by seq").fetchall()
+
+
+def is_over(database: Path) -> bool:
+    """The end waits, and no attempt is under way that was begun when it did not."""
+    messages = outbox(database)
+    return messages[-1][:2] == ("incident.resolved", "waiting") and all(leased is None for *_, leased in messages)
 
 
 async def test_it_ends_at_once_though_a_browser_listens(tmp_path: Path) -> None:

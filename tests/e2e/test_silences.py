@@ -37,10 +37,10 @@ async def test_nothing_while_it_is_silenced_opened_at_the_end_and_resolved_thoug
         assert await on.service.metric("soawatch_silences_active") == 1
         assert on.hook.kinds() == []
         await end(on.service, path)
-        await until(lambda: len(on.hook.heard) == 1)
+        await on.told(hook=1, mail=1)
         assert on.hook.heard[0][1]["data"]["zone_count"] == 20
         await silence(on.service, duration="1h")
         on.farm.dead.clear()
-        await until(lambda: len(on.hook.heard) == 2)
+        await on.told(hook=2, mail=2)
         assert on.hook.kinds() == ["incident.opened", "incident.resolved"]
         assert [each.partition("]")[0] for each in on.box.subjects] == ["[FIRING critical", "[RESOLVED"]

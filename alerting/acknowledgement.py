@@ -19,16 +19,24 @@ Told = tuple[Incident, tuple[OutboxMessage, ...]]
 
 def acknowledge(incident: Incident, by: str, note: str, hearing: Collection[str], now: datetime) -> Told:
     """The incident as acknowledged, in place of an earlier acknowledgement, and what those of its receivers are told
-    that are ``hearing``: they have a notion of it.
+    that are ``hearing``: they have a notion of it. The very incident, and nothing to tell, where it says nothing that
+    the earlier one does not: who is not sure that it was taken sends it again.
     """
     views: list[Incident | NotifiedState] = [incident, *_notified(incident)]
     unserved = {zone for each in views for zone in each.unserved}
     known = Acknowledgement(now, by, note, max(each.severity for each in views), tuple(sorted(unserved)))
+    before = incident.acknowledged
+    if before is not None and replace(known, at=before.at) == before:
+        return incident, ()
     return _told(replace(incident, acknowledged=known), IncidentEvent.ACKNOWLEDGED, hearing, now)
 
 
 def unacknowledge(incident: Incident, hearing: Collection[str], now: datetime) -> Told:
-    """The incident as nobody's. Whether a reminder is due by now is found at the next look."""
+    """The incident as nobody's. Whether a reminder is due by now is found at the next look. The very incident where it
+    is nobody's already.
+    """
+    if incident.acknowledged is None:
+        return incident, ()
     return _told(replace(incident, acknowledged=None, due_at=now), IncidentEvent.UNACKNOWLEDGED, hearing, now)
 
 

@@ -21,6 +21,8 @@ class ServiceIncidents:
         self._evaluator = evaluator
 
     async def acknowledge(self, id: str, who: str, note: str) -> Incident | None:
+        """Nothing happens to one of which they have said just that."""
+
         def do(incident: Incident, hearing: Collection[str], at: datetime) -> Told:
             return acknowledge(incident, who, note, hearing, at)
 
@@ -40,10 +42,11 @@ class ServiceIncidents:
     ) -> Incident | None:
         def act(open_incidents: OpenIncidents, at: datetime) -> IncidentUpdate:
             incident = open_incidents.incidents.get(id)
-            if incident is None or (incident.acknowledged is None and event is TimelineEvent.UNACKNOWLEDGED):
+            if incident is None:
                 return IncidentUpdate(open_incidents)
-            hearing = self._evaluator.plan.hearing_acknowledgements
-            done, messages = do(incident, hearing, at)
+            done, messages = do(incident, self._evaluator.plan.hearing_acknowledgements, at)
+            if done is incident:
+                return IncidentUpdate(open_incidents)
             return act_on(open_incidents, done, messages, entry(done, event, at, who=who, note=note))
 
         update = await self._evaluator.act(act)

@@ -246,3 +246,16 @@ def test_what_opens_again_within_the_hour_is_still_acknowledged() -> None:
     assert watch.news() == ["oncall opened"]
     assert watch.desk.only.acknowledged is not None
     assert watch.noted() == ["opened", "acknowledged anna", "resolved", "reopened"]
+
+
+def test_what_is_known_in_the_same_words_is_no_news() -> None:
+    watch = Watch()
+    watch.desk.fire(down(A))
+    watch.desk.wait(5)
+    untouched = watch.desk.only
+    assert unacknowledge(untouched, HEARING, minute(watch.desk.at)) == (untouched, ())
+    watch.acknowledge("mine")
+    known = watch.desk.only
+    assert acknowledge(known, "anna", "mine", HEARING, minute(9)) == (known, ())
+    for by, note in (("bert", "mine"), ("anna", "disk")):
+        assert len(acknowledge(known, by, note, HEARING, minute(9))[1]) == 1

@@ -59,6 +59,23 @@ async def test_what_is_not_open_or_not_acknowledged_stays_as_it_is() -> None:
     assert len(bench.disk.commits) == commits
 
 
+async def test_what_is_said_again_is_no_news_and_what_is_new_is() -> None:
+    """Whoever got no answer sends it again; a hundred times is one line of the timeline and one message."""
+    bench, incident = await bad()
+    actions = ServiceIncidents(bench.evaluator)
+    first = await actions.acknowledge(incident, "anna", "mine")
+    commits = len(bench.disk.commits)
+    assert await actions.acknowledge(incident, "anna", "mine") == first
+    assert len(bench.disk.commits) == commits
+    for who, note in (("anna", "disk"), ("bert", "disk"), ("anna", "mine")):
+        await actions.acknowledge(incident, who, note)
+    kept = await bench.disk.kept.incident_record(incident)
+    assert [(each.who, each.note) for each in kept.timeline[1:]] == [
+        ("anna", "mine"), ("anna", "disk"), ("bert", "disk"), ("anna", "mine"),
+    ]  # fmt: skip
+    assert sum(each.event is IncidentEvent.ACKNOWLEDGED for each in kept.deliveries) == 4
+
+
 async def test_it_holds_while_the_disk_takes_nothing() -> None:
     bench, incident = await bad()
     bench.disk.full = True

@@ -1,10 +1,15 @@
 """What routes and silences match by: shell globs for names, and codes."""
 
+import unicodedata
+
 from alerting.finding_types import FINDING_TYPES
 from monitor.config.errors import InvalidValue, near, quoted
 from monitor.probe.message import names
 
 MAX_PATTERN_LENGTH = 1024
+
+NOT_TEXT = frozenset(("Cc", "Cs", "Zl", "Zp"))
+"""Categories of Unicode: control characters, halves of a character, line ends."""
 
 
 def code(text: str) -> str:
@@ -20,6 +25,8 @@ def pattern(text: str) -> str:
         raise InvalidValue("an empty pattern matches nothing", '"*" matches everything')
     if len(text) > MAX_PATTERN_LENGTH:
         raise InvalidValue(f"longer than {MAX_PATTERN_LENGTH} characters")
+    if any(unicodedata.category(char) in NOT_TEXT for char in text):
+        raise InvalidValue(f"{quoted(text)} has a control character, as no name has")
     rest = text
     while "[" in rest:
         before, _, after = rest.partition("[")

@@ -7,6 +7,7 @@ from typing import Any
 
 from monitor.config.durations import duration
 from monitor.config.errors import InvalidValue, known, near, quoted
+from monitor.config.patterns import NOT_TEXT
 
 ValueReader = Callable[[str, object], Any]
 """The key and what is given for it → the value. Raises InvalidValue."""
@@ -40,7 +41,7 @@ def words(key: str, value: object, most: int) -> str:
     text = value.strip()
     if len(text) > most:
         raise InvalidValue(f"{key} is longer than {most} characters")
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+    if any(unicodedata.category(char) in NOT_TEXT for char in text):
         raise InvalidValue(f"{key} is one line, without control characters")
     return text
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from alerting.incident import Incident
 from alerting.maintenance import DAYS, MaintenanceWindow
 from alerting.silences import Matchers, Silence
+from checks.common.text import one_line
 from monitor.config.durations import written
 from monitor.web.formatting import clock, iso
 
@@ -52,7 +53,7 @@ def silence_form(incident: Incident) -> str:
 def silenced_text(one: Silence, now: datetime) -> str:
     """By whom it was silenced, until when and why."""
     until = f"until {clock(one.ends_at, now)}" if one.ends_at is not None else "without an end"
-    return f"Silenced by {one.created_by} {until}: {one.comment}"
+    return f"Silenced by {one.created_by} {until}: {one_line(one.comment)}"
 
 
 def window_data(window: MaintenanceWindow, now: datetime) -> dict[str, Any]:

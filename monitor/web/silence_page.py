@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from alerting.maintenance import MaintenanceWindow
 from alerting.silences import Silence
+from checks.common.text import one_line
 from monitor.config.errors import InvalidValue
 from monitor.state.level import Level
 from monitor.web.auth import read_form
@@ -122,8 +123,8 @@ def _row(one: Silence, now: datetime, *, may_end: bool = False) -> SilenceRow:
     ended = f", ended by {one.ended_by}" if one.ended_by else ""
     end = f"{PATH}/{quote(one.id, safe='')}/end" if may_end and not one.maintenance else ""
     return SilenceRow(
-        level, word, str(one.matchers), f"from {clock(one.starts_at, now)} {until}", one.created_by + ended,
-        one.comment, end,
+        level, word, one_line(str(one.matchers)), f"from {clock(one.starts_at, now)} {until}", one.created_by + ended,
+        one_line(one.comment), end,
     )  # fmt: skip
 
 
@@ -136,4 +137,4 @@ def _window_row(window: MaintenanceWindow, now: datetime) -> SilenceRow:
         level, word = Level.INFO, "Active" if coming.is_active(now) else "To come"
         until = f"from {clock(coming.starts_at, now)} until {clock(coming.ends_at, now)}"
         span = f"{when(window)}; next {until}" if window.recurrence is not None else until
-    return SilenceRow(level, word, str(window.matchers), span, window.name, window.comment)
+    return SilenceRow(level, word, one_line(str(window.matchers)), span, window.name, one_line(window.comment))

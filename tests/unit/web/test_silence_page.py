@@ -44,6 +44,17 @@ async def test_what_is_silenced_by_whom_until_when_and_why_what_has_no_end_first
     assert "<form" not in answer.text.partition("<main")[2].partition("</main>")[0]
 
 
+async def test_what_changes_the_direction_of_writing_is_shown_as_it_is_written() -> None:
+    seen = await guarded()
+    (active, *more) = seen.status.silences.made
+    odd = replace(active, comment="disk\u202e<b>", matchers=replace(active.matchers, servers=("ns\u202e2",)))
+    seen.show(replace(seen.status, silences=replace(seen.status.silences, made=(odd, *more))))
+    async with client(seen, headers=bearer(VIEWER)) as http:
+        text = text_of(await http.get(PATH))
+    assert "Active server ns\\u202e2 anna" in text
+    assert "disk\\u202e<b>" in text
+
+
 async def test_the_form_makes_one_and_its_button_ends_it() -> None:
     seen = await guarded()
     async with client(seen) as http:

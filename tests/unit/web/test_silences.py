@@ -1,5 +1,6 @@
 """Silences in the API: who sees, makes and ends them, and what is refused."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -59,11 +60,15 @@ async def test_when_it_ends(span: dict[str, Any], ends: str | None) -> None:
         ({"matchers": {"servers": [2]}}, "servers is a list of texts"),
         ({"matchers": {"servers": ["a"] * 101}}, "more than 100 servers"),
         ({"matchers": {"servers": ["ns["]}}, '"ns[" opens a bracket that it does not close'),
+        ({"matchers": {"servers": ["ns\udcff"]}}, '"ns\\udcff" has a control character, as no name has'),
+        ({"matchers": {"servers": ["ns\x1b]0;x"]}}, '"ns\\u001b]0;x" has a control character'),
+        ({"matchers": {"zones": ["a\u2028b"]}}, '"a\\u2028b" has a control character'),
         ({"matchers": {"codes": ["serial-lag"]}}, 'unknown code "serial-lag" (did you mean "serial-late"?)'),
         ({"matchers": {"severity": ["bad"]}}, '"bad" is not a severity'),
         ({"comment": None}, "a comment is missing"),
         ({"comment": "   "}, "a comment is missing"),
         ({"comment": "a\nb"}, "comment is one line, without control characters"),
+        ({"comment": "a\udcff"}, "comment is one line, without control characters"),
         ({"comment": "x" * 501}, "comment is longer than 500 characters"),
         ({"duration": None}, "a silence that says nothing of its end (one of ends_at, duration and endless is needed)"),
         ({"endless": True}, "a silence that has duration and endless"),
@@ -78,7 +83,8 @@ async def test_when_it_ends(span: dict[str, Any], ends: str | None) -> None:
 )  # fmt: skip
 async def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any], said: str) -> None:
     async with client(await guarded()) as http:
-        answer = await http.post(PATH, json={**WANTED, **wrong}, headers=bearer(ANNA))
+        body, kind = json.dumps({**WANTED, **wrong}), {"Content-Type": "application/json"}
+        answer = await http.post(PATH, content=body, headers={**bearer(ANNA), **kind})
     assert answer.status_code == 400
     assert said in answer.json()["error"]
 

@@ -27,6 +27,7 @@ def rules_now(state: MonitorState, plan: MonitoringPlan) -> Rules:
 
 def follow_silences(state: MonitorState, plan: MonitoringPlan, at: datetime) -> bool:
     """Take those for active that are by now; whether these are others than before."""
+    forget_over(state, at)
     before = state.active_silences
     active = [silence for silence in state.silences.values() if silence.is_active(at)]
     active += [one for window in plan.maintenance for one in window.active(at)]
@@ -40,8 +41,15 @@ def follow_silences(state: MonitorState, plan: MonitoringPlan, at: datetime) -> 
 
 
 def keep_silence(state: MonitorState, silence: Silence, at: datetime) -> None:
-    """One that was made or ended; of those that are over only the latest stay in memory."""
+    """One that was made or ended."""
     state.silences[silence.id] = silence
+    forget_over(state, at)
+
+
+def forget_over(state: MonitorState, at: datetime) -> None:
+    """Of those that are over only the latest stay in memory, also of those that a start has read."""
+    if len(state.silences) <= MAX_OVER:
+        return
     over = [one for one in state.silences.values() if one.is_over(at)]
     for one in sorted(over, key=lambda one: one.ends_at or at)[:-MAX_OVER]:
         del state.silences[one.id]

@@ -80,7 +80,12 @@ async def test_of_those_that_are_over_only_the_latest_stay_in_memory() -> None:
         await silences.end(one.id, "anna")
     assert len(bench.status.silences.made) == MAX_OVER + 1
     assert standing in bench.status.silences.made
-    assert len((await bench.disk.kept.restore()).silences) == MAX_OVER + 3
+    stored = await bench.disk.kept.restore()
+    assert len(stored.silences) == MAX_OVER + 3
+    again, _ = bench_of(MonitorState.of(stored))
+    await again.look(zone(), 1, ns1="10", ns2="10")
+    assert len(again.status.silences.made) == MAX_OVER + 1
+    assert standing in again.status.silences.made
 
 
 async def test_there_is_none_of_that_id() -> None:

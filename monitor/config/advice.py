@@ -38,6 +38,7 @@ MAX_SERVERS_NAMED = 20
 def advise(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
     """Warnings on a configuration without mistakes; ``places`` are where its zones stand."""
     _shared_addresses(problems, config)
+    _watched_witnesses(problems, config)
     _unused(problems, config)
     _switched_off(problems, config, places)
     _deaf(problems, config)
@@ -60,6 +61,15 @@ def _shared_addresses(problems: Problems, config: Config) -> None:
             other = owners.setdefault(address, name)
             if other != name:
                 problems.warn(("servers", name), f"{address} is also an address of {quoted(other)}: both are asked")
+
+
+def _watched_witnesses(problems: Problems, config: Config) -> None:
+    """One of the servers does not tell an outage of all of them from one of ours."""
+    owners = {address: name for name, server in config.servers.items() for address in server.addresses}
+    for at, address in enumerate(config.policy.witness or ()):
+        if address in owners:
+            text = f"{address} is {quoted(owners[address])}, which is watched: it shows nothing when that is silent"
+            problems.warn(("alerting", "witness", at), text)
 
 
 def _unused(problems: Problems, config: Config) -> None:

@@ -16,6 +16,9 @@ from monitor.config.field_types import Label
 from monitor.config.patterns import code, pattern, zone_pattern
 from monitor.config.tables import Table, instance_of
 
+YEARS = range(1900, 9000)
+"""In which a window may be that comes once: with its duration, and in UTC, it is a date as well."""
+
 _TIME = re.compile(r"(?:(\d{4}-\d{2}-\d{2})[T ])?(\d{2}:\d{2})", re.ASCII)
 _DAY_NAMES = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
 _EXAMPLES = 'write "02:00" for each of the days, "2026-12-01 02:00" for once'
@@ -150,9 +153,13 @@ def _day(text: str) -> str:
 
 def _point(text: str) -> time | datetime:
     """A time of day, or one with a date. Raises InvalidValue."""
-    match = _TIME.fullmatch(text)
+    match, found = _TIME.fullmatch(text), None
     if match is not None:
         with contextlib.suppress(ValueError):
             at = time.fromisoformat(match[2])
-            return datetime.combine(datetime.fromisoformat(match[1]), at) if match[1] else at
-    raise InvalidValue(f"{quoted(text)} is not a time", _EXAMPLES)
+            found = datetime.combine(datetime.fromisoformat(match[1]), at) if match[1] else at
+    if found is None:
+        raise InvalidValue(f"{quoted(text)} is not a time", _EXAMPLES)
+    if isinstance(found, datetime) and found.year not in YEARS:
+        raise InvalidValue(f"{quoted(text)} is too far away", _EXAMPLES)
+    return found

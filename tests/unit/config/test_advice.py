@@ -41,6 +41,10 @@ HOOK = 'type = "webhook"\nurl = "https://hooks.example.com/x"\n'
             '[servers.ns3]\naddresses = "192.0.2.1"\n[[zones]]\nname = "a.example"\nservers = "ns3"\n',
             'servers.ns3: 192.0.2.1 is also an address of "ns1": both are asked',
         ),
+        (
+            '[alerting]\nwitness = ["192.0.2.99", "192.0.2.2"]\n',
+            'alerting.witness[1]: 192.0.2.2 is "ns2", which is watched: it shows nothing when that is silent',
+        ),
         ('[keys.k]\nsecret_env = "K"\n', "keys.k: no transfer rule uses this key"),
         (
             '[[zones]]\nname = "a.example"\nservers = "ns1"\nrecords = "@ A"\n[cadence]\nrecords = "off"\n',

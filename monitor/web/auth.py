@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from alerting.model import Secret
 from monitor.config.named_token import NamedToken
 from monitor.config.tokens import LOCAL
-from monitor.web.caller import Caller, without_token
+from monitor.web.caller import Caller, host_of, without_token
 from monitor.web.client_address import forwarded_client
 from monitor.web.login_attempts import LoginAttempts
 from monitor.web.snapshot import Settings, View, WebContext
@@ -160,7 +160,7 @@ def is_same_origin(headers: Headers, url: str | None) -> bool:
     that resolves to 127.0.0.1. Such a name is refused: only addresses, localhost and the host of ``url`` are ours.
     """
     try:
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        host = urlsplit(f"//{host_of(headers)}").hostname or ""
         if host == "localhost" or (url is not None and host == urlsplit(url).hostname):
             return True
         ip_address(host)

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from monitor.config.named_token import NamedToken, Role
 from monitor.web.snapshot import View, WebContext
 
-FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-"""Headers of a proxy, behind which is somebody else."""
+FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
+"""Headers of a proxy, behind which is somebody else; so is all that begins with ``X-Forwarded``."""
 
 NEEDED = 'a token of [tokens.NAME] with role = "operate"'
 
@@ -36,11 +36,20 @@ class Caller:
         return cls(View.WHOLE, token.name, why_not=f'{whose} the role "read": who acts needs {NEEDED}')
 
 
+def host_of(headers: Headers) -> str:
+    """What the Host header says, with the port; empty where there are several, or a user in it (RFC 9112 section 3.2),
+    of which whoever passed it on may have believed something else.
+    """
+    said = headers.getlist("host")
+    return said[0] if len(said) == 1 and "@" not in said[0] else ""
+
+
 def without_token(headers: Headers, url: str | None, local: str) -> Caller:
     """Who comes to a loopback port that asks for no token: whoever is on this machine may act as ``local``. A proxy on
     it may have passed the request on for anybody, who sees what the port shows and acts on nothing.
     """
-    if any(name in headers for name in FORWARDED) or not _is_loopback(f"//{headers.get('host', '')}"):
+    forwarded = any(name in FORWARDED or name.startswith("x-forwarded") for name in headers)
+    if forwarded or not _is_loopback(f"//{host_of(headers)}"):
         return Caller(View.WHOLE, why_not=f"who acts through a proxy needs {NEEDED}")
     if url is not None and not _is_loopback(url):
         return Caller(View.WHOLE, why_not=f"the page is reached from elsewhere (url): who acts needs {NEEDED}")

@@ -1,6 +1,6 @@
 """Who may act, under which name, and from where."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -66,6 +66,10 @@ LOCALLY = [
     ("an address of the network", "", {"Host": "192.0.2.7"}, 403),
     ("a proxy that says so", "", {"X-Forwarded-For": "192.0.2.9"}, 403),
     ("a proxy that says it as RFC 7239 does", "", {"Forwarded": "for=192.0.2.9"}, 403),
+    ("a proxy that says only how it was asked", "", {"X-Forwarded-Proto": "https"}, 403),
+    ("a proxy that says it in its own way", "", {"CF-Connecting-IP": "192.0.2.9"}, 403),
+    ("two names", "", [("Host", "127.0.0.1"), ("Host", "evil.example")], 421),
+    ("a name behind a user", "", {"Host": "evil.example@127.0.0.1"}, 421),
     ("a name bound to loopback", "", {"Host": "evil.example"}, 421),
     ("a page of another site", "", {"Sec-Fetch-Site": "cross-site"}, 403),
     ("a page of a sister site", "", {"Sec-Fetch-Site": "same-site"}, 403),
@@ -78,7 +82,7 @@ LOCALLY = [
 
 @pytest.mark.parametrize(("story", "url", "headers", "code"), LOCALLY, ids=[row[0] for row in LOCALLY])
 async def test_without_any_token_this_machine_may_act(
-    story: str, url: str, headers: Mapping[str, str], code: int
+    story: str, url: str, headers: Mapping[str, str] | Sequence[tuple[str, str]], code: int
 ) -> None:
     seen = replace(await stage(status()), settings=Settings(url=url or None))
     async with acting(seen) as http:

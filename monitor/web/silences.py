@@ -16,6 +16,9 @@ from monitor.web.zone_request import bad_request, refuse_all_but_json
 MAX_STANDING = 1000
 """Silences that are not over yet, at most."""
 
+MAX_STANDING_PATTERNS = 2000
+"""Of zones and servers that these have together: each finding is compared with each."""
+
 UNKNOWN = "there is no such silence"
 OVER = "the silence is over"
 
@@ -31,8 +34,12 @@ def refuse_public_view(request: Request, context: WebContext) -> None:
 def refuse_too_many(status: Status, wanted: WantedSilence, context: WebContext) -> WantedSilence:
     """Raises HTTPException where there are so many that each batch would take long."""
     now = context.now()
-    if sum(not one.is_over(now) for one in status.silences.made) >= MAX_STANDING:
+    standing = [one.matchers for one in status.silences.made if not one.is_over(now)]
+    if len(standing) >= MAX_STANDING:
         raise HTTPException(409, f"there are {MAX_STANDING} silences already: end some of them")
+    if sum(len(one.zones) + len(one.servers) for one in (*standing, wanted.matchers)) > MAX_STANDING_PATTERNS:
+        said = f"silences would have more than {MAX_STANDING_PATTERNS} patterns of zones and servers together"
+        raise HTTPException(409, f"{said}: end some of them, or say it with a glob")
     return wanted
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.web.silences import MAX_STANDING
+from monitor.web.silences import MAX_STANDING, MAX_STANDING_PATTERNS
 from tests.support.web_client import client
 from tests.support.web_status import ANNA, VIEWER, Stage, bearer, silenced, stage, troubled
 
@@ -148,9 +148,18 @@ async def test_what_there_is_not() -> None:
 
 async def test_there_are_not_too_many() -> None:
     seen = await guarded()
-    one = seen.status.silences.made[0]
-    many = tuple(replace(one, id=f"m{number}") for number in range(MAX_STANDING))
-    seen.status = replace(seen.status, silences=replace(seen.status.silences, made=many))
-    async with client(seen) as http:
-        answer = await http.post(PATH, json=WANTED, headers=bearer(ANNA))
-    assert answer.status_code == 409
+    (one, *more) = seen.status.silences.made
+    zones = tuple(f"z{number}.example" for number in range(MAX_STANDING_PATTERNS - 2))
+    wide = replace(one, matchers=replace(one.matchers, zones=zones))
+    over = replace(wide, id="o", ends_at=one.created_at)
+    cases = {
+        "as many patterns as there may be": ((wide, over), 201),
+        "one more": ((wide, *more), 409),
+        "as many silences": (tuple(replace(one, id=f"m{number}") for number in range(MAX_STANDING)), 409),
+    }
+    for case, (made, code) in cases.items():
+        seen.show(replace(seen.status, silences=replace(seen.status.silences, made=made)))
+        async with client(seen) as http:
+            answer = await http.post(PATH, json=WANTED, headers=bearer(ANNA))
+        assert answer.status_code == code, case
+        assert code == 201 or "end some of them" in answer.json()["error"]

@@ -117,8 +117,10 @@ def note_result(
     alerts = state.of_check(zone.name, check.name)
     stands = good and not alerts
     if stands and not shared and all(question.is_for_soa(zone) for question in questions):
-        stands = False
-        if columns.mode[number] == STEADY_UP:
+        steady = columns.mode[number] == STEADY_UP
+        known = columns.standing.get(check.name)
+        stands = steady and known is not None and known[number] == STANDS
+        if steady and not stands:
             columns.mode[number] = FULL_POLL
             path_changes.disable((number,))
     columns.set_standing(check.name, number, stands)

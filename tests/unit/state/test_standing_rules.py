@@ -112,13 +112,24 @@ async def test_a_poll_of_soa_fields_of_its_own_has_soa_serial_make_its_next_in_f
     """What it said is bound to answers that the fast path does not compare with."""
     on = Road()
     await on.well()
-    await on.hear(poll(SoaFields(), ONE, 2))
+    await on.hear(poll(SoaFields(), ONE, 2, off="ns2"))
+    assert on.mode() == STEADY_UP
+    await on.hear(poll(SoaFields(), ONE, 3))
     assert on.stands() == ALL - {"soa-fields"}
     assert on.mode() == FULL_POLL
     assert on.disabled == {NAME}
-    await on.hear(checked_at(ONE, WELL, minute(3), QUICK))
+    await on.hear(checked_at(ONE, WELL, minute(4), QUICK))
+    assert on.stands() == ALL
+
+
+async def test_a_poll_of_soa_fields_beside_one_of_soa_serial_by_which_it_stands_has_none_made_again() -> None:
+    """Both sweeps begin at once: each poll in full would lead to the next, for good."""
+    on = Road()
+    await on.well()
+    await on.hear(poll(SoaFields(), ONE, 1.01))
     assert on.stands() == ALL
     assert on.mode() == STEADY_UP
+    assert not on.disabled
 
 
 async def test_a_poll_of_soa_serial_is_one_of_soa_fields_only_if_all_have_answered_over_udp() -> None:

@@ -29,7 +29,7 @@ def command(incident: str, config: Path | None, url: str | None, as_name: str | 
     if undo and note:
         raise click.UsageError("--undo takes no note")
     client = service_client(config, url, as_name, acts=True)
-    path = f"/api/v1/incidents/{quote(incident, safe='')}/acknowledge"
+    path = f"/api/v1/incidents/{quote(incident, safe='', errors='surrogateescape')}/acknowledge"
     done = client.delete(path, INCIDENT) if undo else client.post(path, INCIDENT, {"note": note})
     known = done["acknowledged"]
     said = f"acknowledged by {known['by']}" if known else "not acknowledged"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -65,10 +66,13 @@ class ServiceClient:
         import httpx
 
         try:
+            _ = urlsplit(self.url).port  # asyncio has no good word for one that there is not
             status, body = asyncio.run(self._answer(method, path, **how))
+        except UnicodeEncodeError:
+            raise Failure("an argument is not UTF-8", 2) from None
         except (TimeoutError, httpx.TimeoutException):
             raise Failure(f"{self.url}: no whole answer within {TIMEOUT:g} s") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
             raise Failure(f"{self.url!r} is no page; write for example http://127.0.0.1:9953", 2) from None
         except httpx.HTTPError as error:
             raise Failure(f"{self.url}: cannot be asked ({_reason(error)}). Does the service run?") from None

@@ -75,7 +75,7 @@ def end(silence: str, config: Path | None, url: str | None, as_name: str | None)
     from urllib.parse import quote
 
     client = service_client(config, url, as_name, acts=True)
-    click.echo(_said(client.delete(f"{PATH}/{quote(silence, safe='')}", SILENCE)))
+    click.echo(_said(client.delete(f"{PATH}/{quote(silence, safe='', errors='surrogateescape')}", SILENCE)))
 
 
 def _said(silence: dict[str, Any]) -> str:

@@ -114,6 +114,21 @@ async def test_what_a_terminal_would_obey(monkeypatch: pytest.MonkeyPatch) -> No
         assert (said.status, said.plain, "evil" in said.err) == (1, True, True)
 
 
+async def test_arguments_that_are_not_text_and_a_port_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with foreign(monkeypatch) as there:
+        for command in (("ack", "x", "--note"), ("incidents", "--zone"), (*COMMANDS[-1][:-1],)):
+            said = await say(*command, "a\udcff", "--url", f"{there.url}/html")
+            assert (said.status, said.err) == (2, "soawatch: an argument is not UTF-8\n"), command
+        assert there.asked == []
+        for command in (("ack",), ("silence", "end")):
+            said = await say(*command, "a\udcff", "--url", f"{there.url}/rude")
+            assert (said.status, said.plain) == (1, True), command
+            assert "a%FF" in there.asked.pop()[0]
+    for url in ("http://127.0.0.1:99999", "http://127.0.0.1:x", "http://[::1"):
+        said = await say("incidents", "--url", url)
+        assert (said.status, "is no page" in said.err) == (2, True), url
+
+
 @pytest.mark.parametrize("token", ["secret\nX-More: 1", "secret\x01of-mine", "secret-of-mine "])
 async def test_a_token_that_no_header_can_hold_is_not_told(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with foreign(monkeypatch) as there:

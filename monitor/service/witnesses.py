@@ -69,7 +69,7 @@ class Witnesses:
             await pause(stopping, INTERVAL)
 
     async def look(self) -> None:
-        """AskWitness whom there is reason to ask."""
+        """Ask whom there is reason to ask."""
         await self.read()
         at, connectivity = self._monotonic(), self._memory.connectivity
         proving = at >= self._prove_at

@@ -101,6 +101,13 @@ async def test_who_may_not() -> None:
     assert seen.status.silences == silenced()
 
 
+async def test_the_incidents_lead_whoever_may_make_one_to_the_form_before_anything_is_silenced() -> None:
+    seen = replace(await stage(troubled(), token=True), tokens=(ANNA, VIEWER))
+    for token, leads in ((ANNA, True), (VIEWER, False)):
+        async with client(seen, headers=bearer(token)) as http:
+            assert (f'<a href="{PATH}">make a silence</a>' in (await http.get("/incidents")).text) is leads
+
+
 async def test_an_incident_says_that_it_is_silenced_and_leads_to_the_form() -> None:
     seen = await guarded()
     (name, known), *_ = [(n, i) for n, i in seen.status.incidents.items() if i.cause == Cause("zone", "example.com.")]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alerting.model import Remark, Secret
 from alerting.tls_trust import Trust
-from alerting.urls import BadUrl, forbidden, parsed
+from alerting.urls import parsed, url_remarks
 
 MAX_BODY = 1000
 """Characters; healthchecks.io shows the first ten thousand octets of a body."""
@@ -47,16 +47,8 @@ class Heartbeat:
 
     def review(self) -> Iterator[Remark]:
         """Where the URL leads, as far as can be told without looking up its name."""
-        if self.url is None:
-            return
-        try:
-            wanted = parsed(self.url.reveal())
-        except BadUrl as error:
-            yield Remark("url", error.text, error.hint)
-            return
-        why = forbidden(wanted, allow_private=self.allow_private)
-        if why is not None:
-            yield Remark("url", f"leads to {why}")
+        if self.url is not None:
+            yield from url_remarks(self.url, allow_private=self.allow_private)
 
     async def signal(self, signal: Signal, body: str, at: datetime) -> None:
         """Tell it, if there is anybody to tell. Raises DeliveryError if it was not taken."""

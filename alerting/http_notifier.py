@@ -10,7 +10,7 @@ from types import MappingProxyType
 from alerting.http import cached_resolver, send
 from alerting.model import Remark, Secret
 from alerting.tls_trust import Trust
-from alerting.urls import BadUrl, forbidden, parsed
+from alerting.urls import url_remarks
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -52,14 +52,7 @@ class HttpNotifier:
 
     def url_remarks(self, url: Secret) -> Iterator[Remark]:
         """Where the URL leads, as far as can be told without looking up its name."""
-        try:
-            wanted = parsed(url.reveal())
-        except BadUrl as error:
-            yield Remark("url", error.text, error.hint)
-            return
-        why = forbidden(wanted, allow_private=self.allow_private)
-        if why is not None:
-            yield Remark("url", f"leads to {why}")
+        yield from url_remarks(url, allow_private=self.allow_private)
 
 
 def bearer(token: Secret | None) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import idna
 
 from alerting.blocked_addresses import IpAddress, blocked_reason
+from alerting.model import Remark, Secret
 
 if TYPE_CHECKING:
     import httpx  # it takes a quarter of a second, and most commands meet no URL
@@ -154,3 +155,15 @@ def _like_a_token(piece: str) -> bool:
     kinds = ["0" if char.isdigit() else "A" if char.isupper() else "a" for char in piece]
     changes = sum(one != other for one, other in pairwise(kinds))
     return len(piece) > WORD_TO or (len(piece) >= TOKEN_FROM and changes >= MIXED_FROM)
+
+
+def url_remarks(url: Secret, *, allow_private: bool) -> Iterator[Remark]:
+    """Where a URL of the configuration leads, as far as can be told without looking up its name."""
+    try:
+        wanted = parsed(url.reveal())
+    except BadUrl as error:
+        yield Remark("url", error.text, error.hint)
+        return
+    why = forbidden(wanted, allow_private=allow_private)
+    if why is not None:
+        yield Remark("url", f"leads to {why}")

@@ -48,6 +48,8 @@ class IncidentFinding:
     """The most findings, and zones, that it ever was about: what it says once none of them is bad any more …"""
     most_sample: tuple[str, ...] = ()
     """… and the first few of those zones."""
+    began: datetime | None = None
+    """The first bad look at any that it ever was about, those that are over too; None: ``since``."""
     flaps: Flaps | None = None
     """How often it comes and goes, if it does."""
 

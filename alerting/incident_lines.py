@@ -84,10 +84,22 @@ def gravity(line: IncidentFinding) -> tuple[object, ...]:
 
 
 def _grown(line: IncidentFinding, before: IncidentFinding | None) -> IncidentFinding:
-    """With the most that it ever was about."""
-    count, zones = before.most if before is not None else (0, 0)
-    sample = before.most_sample if before is not None and zones > line.zones else line.sample
-    return replace(line, most=(max(count, line.count), max(zones, line.zones)), most_sample=sample)
+    """With the most that it ever was about, and since when."""
+    if before is None:
+        return replace(line, most=(line.count, line.zones), most_sample=line.sample)
+    count, zones = before.most
+    sample = before.most_sample if zones > line.zones else line.sample
+    goes_on = before.ended_at is None or before.ended_at >= line.since
+    return replace(
+        line,
+        most=(max(count, line.count), max(zones, line.zones)),
+        most_sample=sample,
+        began=_began(before) if goes_on and _began(before) < line.since else None,
+    )
+
+
+def _began(line: IncidentFinding) -> datetime:
+    return line.began or line.since
 
 
 def _kept(lines: Sequence[IncidentFinding]) -> tuple[IncidentFinding, ...]:
@@ -122,5 +134,11 @@ def _ended(
     text = line.text + _NO_LONGER if left else line.text
     sample = line.most_sample if zones > line.zones else line.sample
     return replace(
-        line, ended_at=at, text=text, count=max(count, line.count), zones=max(zones, line.zones), sample=sample
+        line,
+        since=_began(line),
+        ended_at=at,
+        text=text,
+        count=max(count, line.count),
+        zones=max(zones, line.zones),
+        sample=sample,
     )

@@ -15,10 +15,18 @@ COLUMNS = ("incident", "severity", "since", "what", "acknowledged")
 @click.command()
 @service_options
 @click.option("--zone", metavar="ZONE", help="Only those that concern this zone.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE",
+              help="Only those with zones that have this label: team=web, or team for any value.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Those that are over, too: the latest hundred of all.")
 @click.option("--json", "as_json", is_flag=True, help="Print them for a program, as the API has them.")
 def command(
-    config: Path | None, url: str | None, as_name: str | None, zone: str | None, everything: bool, as_json: bool
+    config: Path | None,
+    url: str | None,
+    as_name: str | None,
+    zone: str | None,
+    labels: tuple[str, ...],
+    everything: bool,
+    as_json: bool,
 ) -> None:
     """List the open incidents of the running service, the newest first.
 
@@ -31,14 +39,16 @@ def command(
     from monitor.cli.tables import PrintedTable, show
 
     client = service_client(config, url, as_name)
-    wanted = {"zone": zone} if zone else {}
-    found = client.get("/api/v1/incidents", [INCIDENT], **wanted, **({} if everything else {"phase": "open"}))
+    given = {"zone": zone or "", "label": labels, "phase": "" if everything else "open"}
+    wanted = {key: value for key, value in given.items() if value}
+    found = client.get("/api/v1/incidents", [INCIDENT], **wanted)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     elif found:
         show([PrintedTable("Incidents", COLUMNS, [_row(one) for one in found])])
     else:
-        click.echo("There was no incident." if everything else "No incident is open.")
+        such = " like this" if zone or labels else ""
+        click.echo(f"There was no incident{such}." if everything else f"No incident{such} is open.")
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,7 +51,7 @@ class ServiceClient:
     token: str = ""
     _secret: "Secret | None" = field(default=None, repr=False)
 
-    def get(self, path: str, shape: Shape, **params: str) -> Any:
+    def get(self, path: str, shape: Shape, **params: str | Sequence[str]) -> Any:
         return self._asked("GET", path, shape, params=params)
 
     def post(self, path: str, shape: Shape, body: Mapping[str, object]) -> Any:

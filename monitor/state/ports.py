@@ -20,6 +20,7 @@ from checks.zone_state.model import Propagation, StateChange, ZoneState
 from checks.zone_state.witness import WitnessWord
 from monitor.probe.message.soa_forms import FormedAnswer
 from monitor.state.alike_zones import Look
+from monitor.state.label_search import SoughtLabel
 
 
 class QueueClosed(Exception):
@@ -287,9 +288,14 @@ class Store(Outbox, Protocol):
         ...
 
     async def incidents(
-        self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: datetime | None = None,
+        zone: str | None = None,
+        labels: Sequence[SoughtLabel] = (),
     ) -> Sequence[Incident]:
-        """Newest first, open and resolved."""
+        """Newest first, open and resolved; of those that have all the labels."""
         ...
 
     async def incident_record(self, id: str) -> IncidentRecord | None:

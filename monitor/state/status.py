@@ -12,6 +12,7 @@ from checks.common.transfer_tree import TransferHop
 from checks.model import Address, Cadences, CanaryArrival, Health, IxfrResponse, Labels, ZoneTransfer
 from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState
+from monitor.state.label_search import SoughtLabel
 from monitor.state.level import Level
 from monitor.state.notifies import Notify
 from monitor.state.silence_status import SilenceStatus
@@ -164,11 +165,18 @@ class Zones(Protocol):
         ...
 
     async def page(
-        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False, label: str = ""
+        self,
+        text: str,
+        healths: Collection[Health],
+        first: int,
+        most: int,
+        *,
+        by_name: bool = False,
+        labels: Collection[SoughtLabel] = (),
     ) -> tuple[list[ZoneStatus], int]:
-        """Of the zones of these healths whose name, in either form, holds the text, and that have the ``label``
-        ("team=web", or "team" with any value): ``most`` from the ``first`` on, and how many there are in all; the worst
-        first, then by name, or all ``by_name``.
+        """Of the zones of these healths whose name, in either form, holds the text, and that have all the ``labels``:
+        ``most`` from the ``first`` on, and how many there are in all; the worst first, then by name, or all
+        ``by_name``.
         """
         ...
 

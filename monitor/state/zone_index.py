@@ -11,6 +11,7 @@ from checks.model import Address, Health, Zone
 from checks.model.zone_table import ZoneTable
 from monitor.state.column_search import EXCLUDED, apply_mask, first_of, rank_column, select, select_values
 from monitor.state.columns import ZoneColumns
+from monitor.state.label_search import SoughtLabel
 from monitor.state.level import HEALTH_OF_LEVEL, Level
 from monitor.state.search import NameSearch, normalise_query
 from monitor.state.status import Redact, ServerTally, ZoneStatus
@@ -189,18 +190,25 @@ class ZoneView:
         return self._index.server_addresses
 
     async def page(
-        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False, label: str = ""
+        self,
+        text: str,
+        healths: Collection[Health],
+        first: int,
+        most: int,
+        *,
+        by_name: bool = False,
+        labels: Collection[SoughtLabel] = (),
     ) -> tuple[list[ZoneStatus], int]:
         zone_table, chosen = (
             self._index.zone_table,
             [level for level, health in HEALTH_OF_LEVEL.items() if health in healths],
         )
         mask = await self._index.name_search.mask(normalise_query(text)) if normalise_query(text) else None
-        labelled = await self._labelled(zone_table, label) if label else None
+        labelled = await self._labelled(zone_table, labels) if labels else None
         if (
             zone_table is not self._index.zone_table
         ):  # there is another plan since: the mask is of names that are no more
-            return await self.page(text, healths, first, most, by_name=by_name, label=label)
+            return await self.page(text, healths, first, most, by_name=by_name, labels=labels)
         column: bytes | bytearray = self._columns.levels if self._redact is None else self._columns.public_levels
         if by_name:
             column = select_values(column, chosen)
@@ -211,16 +219,11 @@ class ZoneView:
         numbers, total = select(column, [0] if by_name else chosen, first, most)
         return await self._statuses(zone_table, numbers), total
 
-    async def _labelled(self, zone_table: ZoneTable[Zone], label: str) -> bytes:
-        """A column: 0 for a zone that has the label, MISS for another; whoever may not see labels finds none.
-
-        ``label`` is a name, and a value after "=" where it is not to be any.
-        """
-        name, said, value = label.partition("=")
+    async def _labelled(self, zone_table: ZoneTable[Zone], labels: Collection[SoughtLabel]) -> bytes:
+        """A column: 0 for a zone that has all the labels, MISS for another; whoever may not see labels finds none."""
+        may_see = self._redact is None
         ranks = [
-            0
-            if self._redact is None and any(n == name and (v == value or not said) for n, v in each.labels)
-            else EXCLUDED
+            0 if may_see and all(label.is_in(each.labels) for label in labels) else EXCLUDED
             for each in zone_table.templates
         ]
         return await asyncio.to_thread(rank_column, zone_table.template_ids, ranks)

@@ -15,6 +15,7 @@ from alerting.timeline import TimelineEntry
 from checks.model import Address, RememberedRecords, TransferFigures
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import SERIAL_CHECK, Propagation, ZoneState
+from monitor.state.label_search import SoughtLabel
 from monitor.state.ports import (
     AddressHistoryRow,
     IncidentRecord,
@@ -43,6 +44,12 @@ _PAST_INCIDENTS = """
     ) order by resolved_at
 """
 _INCIDENT = "select id, body from incidents where id = :incident"
+_LABELLED = """
+    and case when json_valid(body) then exists (
+        select 1 from json_each(body, '$.labels') as label where json_extract(label.value, '$[0]') = :name{number}
+        and coalesce(:value{number}, json_extract(label.value, '$[1]')) = json_extract(label.value, '$[1]')
+    ) end
+"""
 _TIMELINE = "select id, body from timeline where incident = :incident order by at desc, id desc limit :limit"
 MAX_ENTRIES = 1000
 """Of a timeline, and of deliveries, that are read."""
@@ -168,13 +175,21 @@ def address_history(db: Database, zone: str, since: datetime, limit: int) -> Seq
     ]
 
 
-def incidents(db: Database, limit: int, before: datetime | None, zone: str | None) -> Sequence[Incident]:
-    """Newest first: those that opened before ``before``, and have to do with ``zone`` if one is given."""
-    ours = "" if zone is None else "and id in (select incident from incident_zones where zone = :zone)"
+def incidents(
+    db: Database, limit: int, before: datetime | None, zone: str | None, labels: Sequence[SoughtLabel] = ()
+) -> Sequence[Incident]:
+    """Newest first: those that opened before ``before``, have to do with ``zone`` if one is given, and have all the
+    ``labels``.
+    """
+    ours = "" if zone is None else "and id in (select incident from incident_zones where zone = :zone) "
+    ours += "".join(_LABELLED.format(number=number) for number in range(len(labels)))
+    sought = {
+        f"{key}{n}": text for n, one in enumerate(labels) for key, text in (("name", one.name), ("value", one.value))
+    }
     rows = db.query(
-        f"select id, body from incidents where opened_at < :before {ours} "  # noqa: S608
+        f"select id, body from incidents where opened_at < :before {ours}"  # noqa: S608
         "order by opened_at desc, id desc limit :limit",
-        {"before": "9999" if before is None else stamp(before), "zone": zone, "limit": limit},
+        {"before": "9999" if before is None else stamp(before), "zone": zone, "limit": limit, **sought},
     )
     return list(_decoded(Incident, "incidents", "id", rows))
 

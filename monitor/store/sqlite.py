@@ -19,6 +19,7 @@ from alerting.notification import OutboxMessage
 from alerting.outbox import Backlog, DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
+from monitor.state.label_search import SoughtLabel
 from monitor.state.ports import AddressHistoryRow, Commit, IncidentRecord, StoreBlank, StoredState, StoreError, Sweep
 from monitor.store import history, intern_table, outbox, session
 from monitor.store.database import connect_reader, transaction
@@ -141,9 +142,14 @@ class SqliteStore:
         return await self.read(lambda db: history.address_history(db, zone, since, limit))
 
     async def incidents(
-        self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: datetime | None = None,
+        zone: str | None = None,
+        labels: Sequence[SoughtLabel] = (),
     ) -> Sequence[Incident]:
-        return await self.read(lambda db: history.incidents(db, limit, before, zone))
+        return await self.read(lambda db: history.incidents(db, limit, before, zone, labels))
 
     async def incident_record(self, id: str) -> IncidentRecord | None:
         return await self.read(lambda db: history.incident_record(db, id))

@@ -14,11 +14,12 @@ from alerting.incident import OPEN
 from alerting.render import as_data
 from checks.model import Health
 from monitor.config.errors import known, near, quoted
+from monitor.state.label_search import MAX_SOUGHT, SoughtLabel, split_labels
 from monitor.state.status import ZoneStatus
 from monitor.web.api_schema import server_data, source_data, sweep_data, zone_data, zone_summary
 from monitor.web.paging import whole
 from monitor.web.propagation_view import propagation_data
-from monitor.web.snapshot import SnapshotCache, WebContext
+from monitor.web.snapshot import SnapshotCache, View, WebContext
 from monitor.web.view_models import find_servers, healths, open_incidents
 
 MAX_LIMIT = 1000
@@ -37,7 +38,7 @@ class Api:
             Route("/api/v1/zones", _taking(self.zones, "health", "q", "label", "offset", "limit")),
             Route("/api/v1/zones/{zone:path}/propagation", _taking(self.zone_propagation, "since")),
             Route("/api/v1/zones/{zone:path}", _taking(self.zone)),
-            Route("/api/v1/incidents", _taking(self.incidents, "zone", "phase", "before", "limit")),
+            Route("/api/v1/incidents", _taking(self.incidents, "zone", "label", "phase", "before", "limit")),
             Route("/api/v1/servers", _taking(self.servers, "health", "q", "offset", "limit")),
             Route("/api/v1/servers/{server:path}/propagation", _taking(self.server_propagation, "since")),
             Route("/api/v1/checks", _taking(self.checks, "offset", "limit")),
@@ -48,8 +49,9 @@ class Api:
         params, wanted = request.query_params, _healths(request)
         zones = self._snapshot.status(request.state.view).zones
         first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
-        label = params.get("label", "")
-        part, total = await zones.page(params.get("q", ""), wanted, first, most, by_name=True, label=label)
+        text, written = split_labels(params.get("q", ""))
+        labels = [*written, *_labels(request)]
+        part, total = await zones.page(text, wanted, first, most, by_name=True, labels=labels)
         later = {"offset": str(first + most)} if first + most < total else {}
         return _listed(request, [zone_summary(zone) for zone in part], total, later)
 
@@ -95,10 +97,10 @@ class Api:
         return _part(request, self._snapshot.status(request.state.view).sources, source_data)
 
     async def incidents(self, request: Request) -> Response:
-        """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it; ``phase``:
-        "open" for all that stand, and no others.
+        """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it; ``label``:
+        those with zones that have it; ``phase``: "open" for all that stand, and no others.
         """
-        most = _number(request, "limit", 100, MAX_LIMIT)
+        most, labels = _number(request, "limit", 100, MAX_LIMIT), _labels(request)
         zone = request.query_params.get("zone")
         known = self._snapshot.zone(request.state.view, zone) if zone else None
         if zone and known is None:
@@ -106,21 +108,26 @@ class Api:
         if phase := request.query_params.get("phase", ""):
             if phase != OPEN:
                 raise HTTPException(400, "phase is open")
-            return _listed(request, self._standing(request, known), None, {})
+            return _listed(request, self._standing(request, known, labels), None, {})
+        if labels and request.state.view is not View.WHOLE:
+            return _listed(request, [], None, {})
         kept = await self._context.store.incidents(
-            limit=most, before=_time(request, "before"), zone=known.name if known else None
+            limit=most, before=_time(request, "before"), zone=known.name if known else None, labels=labels
         )
         later = {"before": kept[-1].opened_at.isoformat()} if len(kept) == most else {}
         shown = self._snapshot.incidents(request.state.view, kept)
         return _listed(request, [as_data(incident) for incident in shown], None, later)
 
-    def _standing(self, request: Request, zone: ZoneStatus | None) -> list[dict[str, object]]:
+    def _standing(
+        self, request: Request, zone: ZoneStatus | None, labels: Sequence[SoughtLabel]
+    ) -> list[dict[str, object]]:
         """As they are now, also while the database cannot be read."""
         standing = open_incidents(self._snapshot.status(request.state.view))
         return [
             as_data(one)
             for one in sorted(standing, key=lambda one: (one.opened_at, one.id), reverse=True)
             if zone is None or zone.name in one.zones or zone.name in one.past_zones
+            if all(label.is_in(one.labels) for label in labels)
         ]
 
 
@@ -152,7 +159,8 @@ def _listed(request: Request, rows: Sequence[Any], total: int | None, later: dic
     if total is not None:
         response.headers["X-Total-Count"] = str(total)
     if later:
-        query = urlencode({**request.query_params, **later})
+        given = [(key, value) for key, value in request.query_params.multi_items() if key not in later]
+        query = urlencode([*given, *later.items()])
         response.headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
     return response
 
@@ -162,6 +170,14 @@ def _healths(request: Request) -> Collection[Health]:
     if health and health not in {kind.value for kind in Health}:
         raise HTTPException(400, "health is good, bad or unknown")
     return healths(health)
+
+
+def _labels(request: Request) -> Sequence[SoughtLabel]:
+    """All that are asked for."""
+    given = request.query_params.getlist("label")
+    if len(given) > MAX_SOUGHT:
+        raise HTTPException(400, f"no zone has more than {MAX_SOUGHT} labels")
+    return [SoughtLabel.of(text) for text in given if text]
 
 
 def _number(request: Request, name: str, otherwise: int, most: int | None = None) -> int:

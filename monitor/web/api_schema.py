@@ -26,6 +26,7 @@ def zone_summary(zone: ZoneStatus) -> Json:
         "unicode": zone.unicode,
         "health": zone.health.value,
         "since": iso(zone.since),
+        "labels": dict(zone.labels),
         "reference_serial": zone.reference_serial,
         "addresses": len(zone.addresses),
         "findings": sorted({finding.key.code for finding in zone.findings}),

@@ -14,6 +14,7 @@ from monitor.web.caller import Caller, operator
 from monitor.web.form_proof import FormProof
 from monitor.web.incident_records import MAX_NOTE, OVER, IncidentRecords, note
 from monitor.web.incident_view import delivery_rows, known_text, timeline_rows
+from monitor.web.label_view import INCIDENTS_WITH, label_views
 from monitor.web.silence_data import silence_form, silenced_text
 from monitor.web.snapshot import SnapshotCache, View, WebContext
 from monitor.web.templating import Renderer
@@ -73,6 +74,7 @@ class IncidentPage:
             title=headline(one),
             one=one,
             about=headline(one),
+            labels=label_views(one.labels, INCIDENTS_WITH),
             zones=_zones(one)[:MAX_ZONES],
             more_zones=max(0, len(_zones(one)) - MAX_ZONES),
             standing=[line for line in one.lines if line.ended_at is None],

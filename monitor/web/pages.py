@@ -15,14 +15,16 @@ from alerting.finding_types import FINDING_TYPES
 from alerting.incident import Incident
 from alerting.runbook import explain
 from checks.model import Health
+from monitor.state.label_search import SoughtLabel, split_labels
 from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
 from monitor.web.diff_page import DiffPage
 from monitor.web.history_view import SPANS, HistoryChart, fitting_span, history_chart
 from monitor.web.identity_view import identity_rows
+from monitor.web.label_view import ZONES_WITH, label_views
 from monitor.web.paging import page, page_of
 from monitor.web.propagation_view import PropagationRow, propagation_rows
-from monitor.web.snapshot import SnapshotCache, WebContext
+from monitor.web.snapshot import SnapshotCache, View, WebContext
 from monitor.web.source_view import source_rows
 from monitor.web.sweep_view import sweep_rows
 from monitor.web.templating import Renderer
@@ -76,8 +78,9 @@ class Pages:
     async def overview(self, request: Request) -> Response:
         status, now = self._status(request), self._context.now()
         text, health = request.query_params.get("q", "")[:200], request.query_params.get("health", "")
+        name, labels = split_labels(text)
         found = await page(
-            partial(status.zones.page, text, healths(health)),
+            partial(status.zones.page, name, healths(health), labels=labels),
             request.query_params.get("page"),
             {"q": text, "health": health},
         )
@@ -90,6 +93,7 @@ class Pages:
             zones=[zone_row(zone, now) for zone in found.items],
             found=found,
             text=text,
+            labelled=bool(labels),
             health=health if health in {kind.value for kind in Health} else "",
             counts=[(kind.value, counts[kind]) for kind in (Health.BAD, Health.UNKNOWN, Health.GOOD)],
             total=len(status.zones),
@@ -108,6 +112,7 @@ class Pages:
             "zone.html",
             title=zone.unicode,
             row=zone_row(zone, now),
+            labels=label_views(zone.labels, ZONES_WITH),
             addresses=[(zone, address) for address in zone.addresses],
             identities=identity_rows(zone.addresses, now),
             findings=finding_views(zone, self._status(request).silences.active, now),
@@ -150,11 +155,18 @@ class Pages:
         return propagation_rows(self._snapshot.propagations(request.state.view, kept))
 
     async def _past(
-        self, request: Request, zone: str | None, most: int, before: datetime | None = None
+        self,
+        request: Request,
+        zone: str | None,
+        most: int,
+        before: datetime | None = None,
+        labels: Sequence[SoughtLabel] = (),
     ) -> list[Incident] | None:
         """Incidents from the store, newest first; None when it cannot be read just now."""
+        if labels and request.state.view is not View.WHOLE:
+            return []
         try:
-            kept = await self._context.store.incidents(limit=most, before=before, zone=zone)
+            kept = await self._context.store.incidents(limit=most, before=before, zone=zone, labels=labels)
         except StoreError:
             log.warning("incidents cannot be read", exc_info=True)
             return None
@@ -197,14 +209,17 @@ class Pages:
 
     async def incidents(self, request: Request) -> Response:
         status = self._status(request)
-        before = _time(request.query_params.get("before"))
-        past = await self._past(request, None, INCIDENTS_PER_PAGE + 1, before)
+        before, label = _time(request.query_params.get("before")), request.query_params.get("label", "")[:200]
+        labels = [SoughtLabel.of(label)] if label else []
+        past = await self._past(request, None, INCIDENTS_PER_PAGE + 1, before, labels)
+        standing = [one for one in open_incidents(status) if all(sought.is_in(one.labels) for sought in labels)]
         older = past[INCIDENTS_PER_PAGE - 1].opened_at.isoformat() if past and len(past) > INCIDENTS_PER_PAGE else ""
         return self._renderer.page(
             request,
             "incidents.html",
             title="Incidents",
-            open=await page_of([] if before else open_incidents(status), request.query_params.get("page")),
+            label=label,
+            open=await page_of([] if before else standing, request.query_params.get("page"), {"label": label}),
             past=None
             if past is None
             else [incident for incident in past[:INCIDENTS_PER_PAGE] if incident.phase != "open"],

@@ -26,6 +26,7 @@ from checks.model.remembered import LastLook, Varying
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import StateChange
+from monitor.state.label_search import SoughtLabel
 from monitor.state.ports import AddressHistoryRow, Commit, KeptTransfers, RecordMemory, Store, StoreError, ZoneSource
 from monitor.state.zone_states import ZoneStates
 from monitor.store.durable import DurableStore
@@ -189,6 +190,24 @@ async def test_the_newest_word_on_a_zone_state_an_alert_an_incident_counts(store
     assert remembered.incidents == {"i1": newer}
     assert [each.id for each in await store.incidents(zone="example.com.")] == []
     assert [each.id for each in await store.incidents(zone="c.example.")] == ["i1"]
+
+
+async def test_incidents_are_found_by_the_labels_of_their_zones_all_of_them(store):
+    web, gold, null = ("team", "web"), ("tier", "gold"), ("team", "null")
+    kept = {"i1": (web,), "i2": (web, gold), "i3": (gold, ("web", "team")), "i4": (), "i5": (null, web)}
+    await store.commit(Commit(incidents=tuple(replace(incident(name), labels=own) for name, own in kept.items())))
+    for sought, found in (
+        (["team=web"], ["i5", "i2", "i1"]),
+        (["team"], ["i5", "i2", "i1"]),
+        (["tier", "team=web"], ["i2"]),
+        (["team=null"], ["i5"]),
+        (["team="], []),
+        (["TEAM=web"], []),
+        (["team='web' or 1=1 --"], []),
+    ):
+        labels = [SoughtLabel.of(text) for text in sought]
+        assert [each.id for each in await store.incidents(labels=labels)] == found, sought
+        assert [each.id for each in await store.incidents(labels=labels, limit=1)] == found[:1]
 
 
 async def test_an_alert_that_is_over_is_forgotten_and_so_is_an_incident_when_restarting(store):

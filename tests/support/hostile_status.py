@@ -38,10 +38,12 @@ async def hostile() -> Stage:
         primary=EVIL,
         checks=(CheckStatus(EVIL, NOW, zone("x.").health, EVIL),),
         reference_serials={EVIL: 7},
+        labels=(("team", EVIL),),
     )
     told = replace(
         incident("evil", Cause("server", EVIL), found.severity, (line("record-differs", EVIL, EVIL, EVIL, EVIL),)),
         zones=(EVIL,),
+        labels=(("team", EVIL),),
         acknowledged=Acknowledgement(NOW, EVIL, EVIL),
     )
     seen = status(

@@ -245,6 +245,10 @@ def slow() -> Mapping[str, SweepStatus]:
     }  # fmt: skip
 
 
+LABELS = (("team", "web shop"), ("tier", "gold"))
+"""Of example.com, where anything is wrong."""
+
+
 def troubled() -> Status:
     """Two zones are bad, one is unknown, one has a version on its way; one incident of a zone, one of a server."""
     zones = statuses(status())
@@ -252,7 +256,7 @@ def troubled() -> Status:
         zones["example.com."], "ns2", serial=SERIAL - 1, state="overdue", behind_since=ago(hours=1, minutes=20)
     )
     zones["example.com."] = bad(
-        replace(late, tree=TREE),
+        replace(late, tree=TREE, labels=LABELS),
         finding("serial-overdue", OVERDUE, "ns2", SERVERS["ns2"][0]),
         finding("serial-overdue", OVERDUE, "ns2", SERVERS["ns2"][1]),
         finding("ttl-differs", TTL_DIFFERS, "ns1", phase=Phase.PENDING, check="records"),
@@ -284,7 +288,7 @@ def troubled() -> Status:
         incident(
             "20261120T100430-a1b2c3", Cause("zone", "example.com."), Severity.CRITICAL,
             (line("serial-overdue", "example.com.", "ns2", "192.0.2.2", OVERDUE),
-             line("ttl-differs", "example.com.", "ns1", None, TTL_DIFFERS, ended_at=ago(minutes=3))),
+             line("ttl-differs", "example.com.", "ns1", None, TTL_DIFFERS, ended_at=ago(minutes=3))), labels=LABELS,
         ),
         incident(
             "20261120T101010-d4e5f6", Cause("server", HIDDEN), Severity.WARNING,

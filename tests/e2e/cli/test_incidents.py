@@ -47,6 +47,11 @@ async def test_what_is_open_and_that_somebody_knows_of_it(tmp_path: Path) -> Non
         first, second = said.out.splitlines()[2:4]
         assert first.split()[:4] == [OF_THE_HIDDEN, "warning", "2026-11-20", "10:02"]
         assert second.startswith(f"  {ID}  critical  2026-11-20 10:02 UTC  example.com.: ns2 serves 2026112006")
+        (of_team,) = (
+            await say("incidents", "-c", config, "--json", "--label", "team=web shop", "--label", "tier")
+        ).data
+        assert of_team["id"] == ID
+        assert (await say("incidents", "-c", config, "--label", "team=x")).out == "No incident like this is open.\n"
         done = await say("ack", ID, "-c", config, "--note", "I look at it")
         assert (done.status, done.err) == (0, "")
         assert done.out.startswith(f"{ID}: acknowledged by anna (example.com.: ns2 serves")

@@ -15,6 +15,7 @@ from alerting.timeline import TimelineEntry
 from checks.model import TransferFigures
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from monitor.clock import Now
+from monitor.state.label_search import SoughtLabel
 from monitor.state.ports import (
     AddressHistoryRow,
     Commit,
@@ -240,13 +241,19 @@ class MemoryStore:
         return sorted(rows, key=lambda row: row.since)[-limit:]
 
     async def incidents(
-        self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        before: datetime | None = None,
+        zone: str | None = None,
+        labels: Sequence[SoughtLabel] = (),
     ) -> Sequence[Incident]:
         self._check_open()
         found = [
             each
             for each in self._incidents.values()
             if (before is None or each.opened_at < before) and (zone is None or zone in (*each.zones, *each.past_zones))
+            if all(label.is_in(each.labels) for label in labels)
         ]
         return sorted(found, key=lambda each: (each.opened_at, each.id), reverse=True)[:limit]
 

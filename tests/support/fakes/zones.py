@@ -7,6 +7,7 @@ from datetime import datetime
 from alerting.model import Alert
 from checks.model import Address, Health
 from checks.model.finding_type import Severity
+from monitor.state.label_search import SoughtLabel
 from monitor.state.level import Level, level_of, server_level, severity_level, state_level
 from monitor.state.status import AddressStatus, CodeTally, Redact, ServerTally, ZoneStatus
 
@@ -52,14 +53,21 @@ class FakeZones:
         return {(a.server, a.address, a.hidden) for zone in self._whole.values() for a in zone.addresses}
 
     async def page(
-        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False, label: str = ""
+        self,
+        text: str,
+        healths: Collection[Health],
+        first: int,
+        most: int,
+        *,
+        by_name: bool = False,
+        labels: Collection[SoughtLabel] = (),
     ) -> tuple[list[ZoneStatus], int]:
         wanted = text.strip().casefold()
         found = [
             zone
             for zone in self._zones.values()
             if zone.health in healths and (wanted in zone.name or wanted in zone.unicode.casefold())
-            if not label or label in (dict(zone.labels) | {f"{name}={value}": "" for name, value in zone.labels})
+            if all(_has(zone, label.name, label.value) for label in labels)
         ]
         if not by_name:
             found.sort(key=_level)
@@ -104,6 +112,11 @@ class FakeZones:
                 for code, found in codes.items()
             },
         )
+
+
+def _has(zone: ZoneStatus, name: str, value: str | None) -> bool:
+    known = dict(zone.labels)
+    return name in known and value in (None, known[name])
 
 
 def _level(zone: ZoneStatus) -> Level:

@@ -15,6 +15,7 @@ from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from monitor.probe.message.names import unicode
 from monitor.state.columns import ZoneColumns, change_to
+from monitor.state.label_search import split_labels
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
 from monitor.state.zone_index import ZoneIndex, no_zones
 from monitor.web.redaction import public_zone, redaction_of
@@ -118,9 +119,10 @@ async def agree_on(zone_index: Zones, drawn: Zones) -> None:
                 assert await zone_index.page(*asked, by_name=by_name) == await drawn.page(*asked, by_name=by_name), (
                     asked
                 )
-    for label in ("team", "team=web", "team=mail", "web"):
+    for text in ("team", "team=web", "team=mail", "web", "team=web label:tier", "tier=gold label:team=mail"):
+        labels = split_labels(f"label:{text}")[1]
         asked = ("example", tuple(Health), 0, 100)
-        assert await zone_index.page(*asked, label=label) == await drawn.page(*asked, label=label), label
+        assert await zone_index.page(*asked, labels=labels) == await drawn.page(*asked, labels=labels), text
     for server in ("ns1", "ns2", "nobody"):
         for first, most in ((0, 100), (1, 2)):
             assert await zone_index.at_server(server, first, most) == await drawn.at_server(server, first, most)

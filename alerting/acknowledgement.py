@@ -7,12 +7,18 @@ servers are news to who knows of the others.
 
 from collections.abc import Collection, Set
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerting.audience_news import as_told_to
-from alerting.incident import Acknowledgement, Incident, IncidentEvent, NotifiedState
+from alerting.incident import RESOLVED, Acknowledgement, Incident, IncidentEvent, NotifiedState
 from alerting.incident_news import as_told, message_id
 from alerting.notification import OutboxMessage
+
+MAX_ACTS_TOLD = 3
+"""So much of what people do about one incident is told at once in …"""
+
+ACT_WINDOW = timedelta(minutes=10)
+"""… this; what comes of more is told when the first of these is as long ago."""
 
 Told = tuple[Incident, tuple[OutboxMessage, ...]]
 
@@ -59,8 +65,20 @@ def _notified(incident: Incident) -> list[NotifiedState]:
     return [each for each in (incident.notified, *(part.notified for part in incident.parts)) if each is not None]
 
 
+def tell_late(incident: Incident, hearing: Collection[str], now: datetime) -> Told:
+    """The incident, and whose it is by now, if that was put off because people did so much about it."""
+    if not incident.act_untold or incident.phase == RESOLVED:
+        return incident, ()
+    event = IncidentEvent.UNACKNOWLEDGED if incident.acknowledged is None else IncidentEvent.ACKNOWLEDGED
+    return _told(incident, event, hearing, now)
+
+
 def _told(incident: Incident, event: IncidentEvent, hearing: Collection[str], now: datetime) -> Told:
-    done = replace(incident, announcements=incident.announcements + 1)
+    recent = tuple(at for at in incident.acts_told if abs(now - at) < ACT_WINDOW)
+    if len(recent) >= MAX_ACTS_TOLD:
+        due = recent[0] + ACT_WINDOW
+        return replace(incident, acts_told=recent, act_untold=True, due_at=min(due, incident.due_at or due)), ()
+    done = replace(incident, announcements=incident.announcements + 1, acts_told=(*recent, now), act_untold=False)
     return done, tuple(_message(done, event, name, now) for name in done.told if name in hearing)
 
 

@@ -204,6 +204,10 @@ class Incident:
     over_at: datetime | None = None
     """When it was last over, of one that has opened again."""
     acknowledged: Acknowledgement | None = None
+    acts_told: tuple[datetime, ...] = ()
+    """When its receivers were last told what somebody did about it, the first of a few …"""
+    act_untold: bool = False
+    """… and that they have not been told the latest."""
     silenced: int = 0
     """How many of the ``findings`` nobody is told of …"""
     silenced_zones: tuple[str, ...] = ()

@@ -47,6 +47,8 @@ class Rules:
     standing_receivers: Collection[str] = ()
     """… and those of them that are told again and again what stands."""
     silences: ActiveSilences = NO_SILENCES
+    hearing: Collection[str] = ()
+    """Those that are told what people do about incidents."""
     audience: Audience | None = None
     """Whom it is decided for; none: for all those who are in no audience."""
 

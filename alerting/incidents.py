@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar, cast
 
-from alerting.acknowledgement import while_it_holds
+from alerting.acknowledgement import tell_late, while_it_holds
 from alerting.audience_news import Parts, readdressed, tell_audiences
 from alerting.firing import Firing
 from alerting.incident import RESOLVED, Cause, Incident, Storm
@@ -307,12 +307,13 @@ def _go_on(
     now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
     """The incident as it is by now, and what is told of it."""
-    whole, messages = _go_on_in_whole(readdressed(incident, rules), members, ended, alerts, rules, now)
-    if not (rules.audiences or whole.parts):
-        return whole, messages
-    done, more = tell_audiences(whole, members, parts, ended, alerts, rules, now)
-    told = done.told or whole.told
-    return done, [replace(each, incident=replace(each.incident, receivers=told)) for each in (*messages, *more)]
+    done, messages = _go_on_in_whole(readdressed(incident, rules), members, ended, alerts, rules, now)
+    if rules.audiences or done.parts:
+        whole, (done, more) = done, tell_audiences(done, members, parts, ended, alerts, rules, now)
+        told = done.told or whole.told
+        messages = [replace(each, incident=replace(each.incident, receivers=told)) for each in (*messages, *more)]
+    done, acts = tell_late(done, rules.hearing, now)
+    return done, [*messages, *acts]
 
 
 def _go_on_in_whole(
@@ -323,7 +324,7 @@ def _go_on_in_whole(
     if members.count:
         firing, heard = Firing.of(members.heard, rules.cadences), as_heard(fresh, members, alerts)
         if while_it_holds(heard, firing.unserved).acknowledged is None and fresh.acknowledged is not None:
-            fresh = replace(fresh, acknowledged=None)
+            fresh = replace(fresh, acknowledged=None, act_untold=False)
             heard = as_heard(fresh, members, alerts)
         return announce(fresh, told_as(fresh, heard), firing, rules, now)
     ended_at = max((a.good_since or a.since for a in ended.alerts), default=incident.eased_at or now)

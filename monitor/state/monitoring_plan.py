@@ -76,6 +76,7 @@ class MonitoringPlan:
             cadences,
             self.state_receivers,
             self.standing_receivers,
+            hearing=self.hearing_acknowledgements,
         )
 
     def cadence_of(self, check: str, zone: Zone) -> timedelta:

@@ -30,6 +30,7 @@ class Desk:
     policy: Policy = field(default_factory=Policy)
     cadence: dict[str, timedelta] = field(default_factory=dict)
     silences: ActiveSilences = NO_SILENCES
+    hearing: frozenset[str] = frozenset({"hook"})
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     at: float = 0
@@ -73,6 +74,7 @@ class Desk:
             state_receivers=self.state_receivers,
             standing_receivers=self.standing_receivers,
             silences=self.silences,
+            hearing=self.hearing,
         )
 
     def put(self, alert: Alert) -> None:

@@ -259,3 +259,44 @@ def test_what_is_known_in_the_same_words_is_no_news() -> None:
     assert acknowledge(known, "anna", "mine", HEARING, minute(9)) == (known, ())
     for by, note in (("bert", "mine"), ("anna", "disk")):
         assert len(acknowledge(known, by, note, HEARING, minute(9))[1]) == 1
+
+
+def test_notes_that_alternate_are_three_messages_in_ten_minutes_and_the_last_of_them_is_told_then() -> None:
+    """A job that acknowledges in a circle: each is known at once, and none is a flood."""
+    watch = Watch("hook", remind=0)
+    watch.desk.fire(down(A))
+    watch.news()
+    for number in range(100):
+        watch.acknowledge(("disk", "power")[number % 2])
+    assert watch.news() == ["hook acknowledged"] * 3
+    assert watch.desk.only.acknowledged is not None
+    assert watch.desk.only.acknowledged.note == "power"
+    assert watch.desk.wait(9.9) == []
+    assert watch.news() == []
+    watch.desk.wait(0.2)
+    assert watch.news() == ["hook acknowledged"]
+    assert watch.desk.only.act_untold is False
+    watch.desk.wait(120)
+    assert watch.news() == []
+
+
+def test_what_was_taken_back_in_such_a_circle_is_told_as_that() -> None:
+    watch = Watch("hook", remind=0)
+    watch.desk.fire(down(A))
+    watch.news()
+    for _ in range(5):
+        watch.acknowledge()
+        watch.act(TimelineEvent.UNACKNOWLEDGED)
+    assert watch.news() == ["hook acknowledged", "hook unacknowledged", "hook acknowledged"]
+    watch.desk.wait(11)
+    assert watch.news() == ["hook unacknowledged"]
+
+
+def test_what_people_did_is_not_told_after_the_end() -> None:
+    watch = Watch("hook", remind=0)
+    watch.desk.fire(down(A))
+    for note in ("a", "b", "c", "d"):
+        watch.acknowledge(note)
+    watch.desk.end(down(A))
+    watch.desk.wait(20)
+    assert watch.news() == ["hook opened", *["hook acknowledged"] * 3, "hook resolved"]

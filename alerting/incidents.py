@@ -140,6 +140,7 @@ def update_in_steps(
     guard = StormGuard(open_incidents.storms, after, over_now, rules, now)
     sent = guard.take(messages)
     kept = tuple(({each.id: each for each in changes} | guard.held).values())
+    timeline += guard.timeline
     past = with_past(past, (*wider, *opened), (each for each in kept if each.phase == RESOLVED), now)
     known_now = OpenIncidents(after, index, past, guard.storms)
     return IncidentUpdate(known_now, (*joined, *left), kept, tuple(sent), tuple(timeline), guard.changed())

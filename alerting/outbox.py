@@ -86,6 +86,8 @@ class Delivery:
     attempts: int = 0
     error: str = ""
     settled_at: datetime | None = None
+    among_many: bool = False
+    """In one message about many incidents, of which ``event`` is the news."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from alerting.incident import (
 from alerting.incident_lines import gravity
 from alerting.incident_news import Rules, message_id
 from alerting.notification import OutboxMessage
+from alerting.timeline import TimelineEntry, told_among_many
 from checks.model.finding_type import Severity
 
 STORM_WINDOW = timedelta(minutes=10)
@@ -56,6 +57,8 @@ class StormGuard:
         self.storms = dict(storms)
         self.held: dict[str, Incident] = {}
         """Incidents that have another mark than before, those that are over too."""
+        self.timeline: list[TimelineEntry] = []
+        """Of incidents that were told of among many."""
         self._before, self._open, self._rules, self._now = storms, incidents, rules, now
 
     def take(self, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
@@ -162,7 +165,7 @@ class StormGuard:
 
     def _about_many(self, name: str) -> list[OutboxMessage]:
         """One message for all that is held back, if it is news."""
-        storm = self.storms[name]
+        before = storm = self.storms[name]
         held = sorted(self._held_from(name), key=lambda each: (-each.severity, each.began_at, each.id))
         ids = tuple(each.id for each in held)
         severity = max((each.severity for each in held), default=storm.severity)
@@ -190,8 +193,11 @@ class StormGuard:
             after = replace(
                 storm, known=ids, severity=severity, told_at=self._now, over_told=len(storm.over), due_at=due
             )
+        news = set(ids).difference(before.known).union(many.over).difference(before.over[: before.over_told])
+        message = OutboxMessage(message_id(shown, name), name, event, shown, self._now)
+        self.timeline += (told_among_many(each, message.id, shown.severity, self._now) for each in sorted(news))
         self.storms[name] = after
-        return [OutboxMessage(message_id(shown, name), name, event, shown, self._now)]
+        return [message]
 
     def _ended(self, storm: Storm, ids: Iterable[str]) -> tuple[str, ...]:
         """What the receiver took for open, and is not any more."""

@@ -25,6 +25,8 @@ class TimelineEvent(StrEnum):
     OUTDATED = "acknowledgement-ended"
     """It is worse than what was acknowledged."""
     RESOLVED = "resolved"
+    TOLD_AMONG_MANY = "told-among-many"
+    """In one message about many incidents somebody was told that it is open, or over."""
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
 
@@ -33,7 +35,7 @@ class TimelineEvent(StrEnum):
 class TimelineEntry:
     """``severity``, and how many ``zones`` and ``servers`` were bad then. ``who``: empty for the monitor itself.
 
-    ``change``: against what was told before, where anything was.
+    ``change``: against what was told before, where anything was. ``message``: of what was told among many, its id.
     """
 
     incident: str
@@ -45,6 +47,7 @@ class TimelineEntry:
     who: str = ""
     note: str = ""
     change: IncidentChange | None = None
+    message: str = ""
 
 
 def entry(
@@ -55,6 +58,11 @@ def entry(
     return TimelineEntry(
         incident.id, at, event, incident.severity, len(incident.zones), len(incident.servers), who, note, change
     )
+
+
+def told_among_many(incident: str, message: str, severity: Severity, at: datetime) -> TimelineEntry:
+    """Where among the messages to find who was told of it; ``severity`` is that of all these incidents."""
+    return TimelineEntry(incident, at, TimelineEvent.TOLD_AMONG_MANY, severity, message=message)
 
 
 def entries(before: Incident | None, after: Incident, now: datetime) -> Iterator[TimelineEntry]:

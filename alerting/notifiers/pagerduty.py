@@ -38,9 +38,9 @@ class Notifier(HttpNotifier):
 
     The incident's id is the deduplication key, so that everything that becomes of it is told of one alert; what it says
     when it is graver or a reminder comes is another trigger of it. It is acknowledged there when it is here. The Events
-    API has no event that takes that back: an acknowledgement that is taken back here, or ends because it is worse, stays
-    there until somebody takes it back there, too, or the service's own acknowledgement timeout does. `"critical"`,
-    `"warning"` and `"info"` are called so there, too. A specimen is to be resolved by hand.
+    API has no event that takes that back: an acknowledgement that is taken back here, or ends because it is worse,
+    stays there until somebody takes it back there, too, or the service's own acknowledgement timeout does.
+    `"critical"`, `"warning"` and `"info"` are called so there, too. A specimen is to be resolved by hand.
     """
 
     routing_key: Secret = field(repr=False, metadata={"example": 'routing_key_file = "pagerduty.key"'})

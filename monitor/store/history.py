@@ -202,7 +202,8 @@ def incident_record(db: Database, id_: str) -> IncidentRecord | None:
         if found is None:
             return None
         timeline = list(_decoded(TimelineEntry, "timeline", "id", db.query(_TIMELINE, of)))
-        return IncidentRecord(found, timeline[::-1], outbox.deliveries(db, id_, MAX_ENTRIES))
+        among_many = [each.message for each in timeline if each.message]
+        return IncidentRecord(found, timeline[::-1], outbox.deliveries(db, id_, among_many, MAX_ENTRIES))
 
 
 def propagations(

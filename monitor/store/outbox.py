@@ -69,6 +69,12 @@ _UNHEARD = """
     order by min(seq) limit :limit
 """
 
+_DELIVERIES = """
+    select receiver, incident, event, at, state, attempts, error, settled_at from outbox
+    where incident = :incident or id in (select value from json_each(:messages))
+    order by seq desc limit :limit
+"""
+
 _READDRESS = """
     update outbox set receiver = (select value from json_each(:to) where key = receiver)
     where state = 'waiting' and receiver in (select key from json_each(:to))
@@ -249,14 +255,16 @@ def receivers(db: Database) -> Sequence[ReceiverStatus]:
     ]
 
 
-def deliveries(db: Database, incident: str, limit: int) -> Sequence[Delivery]:
-    """What was and is to be told of that incident, oldest first; the newest ``limit`` if there are more."""
-    columns = "receiver, event, at, state, attempts, error, settled_at"
-    rows = db.query(f"select {columns} from outbox where incident = ? order by seq desc limit ?", [incident, limit])  # noqa: S608
-    return [_delivery(row) for row in rows if row["event"] in tuple(IncidentEvent)][::-1]
+def deliveries(db: Database, incident: str, messages: Iterable[str], limit: int) -> Sequence[Delivery]:
+    """What was and is to be told of that incident, and of many in those ``messages``, oldest first; the newest
+    ``limit`` if there are more.
+    """
+    of = {"incident": incident, "messages": json.dumps(list(messages)), "limit": limit}
+    rows = db.query(_DELIVERIES, of)
+    return [_delivery(row, incident) for row in rows if row["event"] in tuple(IncidentEvent)][::-1]
 
 
-def _delivery(row: Mapping[str, Any]) -> Delivery:
+def _delivery(row: Mapping[str, Any], incident: str) -> Delivery:
     return Delivery(
         row["receiver"],
         IncidentEvent(row["event"]),
@@ -265,6 +273,7 @@ def _delivery(row: Mapping[str, Any]) -> Delivery:
         row["attempts"],
         row["error"],
         moment_or_none(row["settled_at"]),
+        among_many=row["incident"] != incident,
     )
 
 

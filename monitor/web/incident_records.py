@@ -133,4 +133,5 @@ def _delivery(delivery: Delivery) -> dict[str, object]:
         "attempts": delivery.attempts,
         "settled_at": stamp(delivery.settled_at),
         "error": delivery.error or None,
+        "among_many": delivery.among_many,
     }

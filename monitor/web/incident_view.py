@@ -22,6 +22,7 @@ WORDS: Mapping[TimelineEvent, str] = {
     TimelineEvent.FLAPPING: "Comes and goes",
     TimelineEvent.OUTDATED: "Acknowledgement ended",
     TimelineEvent.RESOLVED: "Over",
+    TimelineEvent.TOLD_AMONG_MANY: "Told",
     TimelineEvent.ACKNOWLEDGED: "Acknowledged",
     TimelineEvent.UNACKNOWLEDGED: "Acknowledgement taken back",
 }
@@ -35,6 +36,7 @@ NEWS: Mapping[IncidentEvent, str] = {
     IncidentEvent.RESOLVED: "it is over",
     IncidentEvent.TEST: "a specimen",
 }
+AMONG_MANY = "how many incidents there are, this among them"
 _ACTS = frozenset({TimelineEvent.ACKNOWLEDGED, TimelineEvent.UNACKNOWLEDGED, TimelineEvent.OUTDATED})
 _GOOD = frozenset({TimelineEvent.RESOLVED, TimelineEvent.IMPROVED})
 
@@ -87,6 +89,8 @@ def _timeline_row(incident: Incident, entry: TimelineEntry) -> TimelineRow:
         text = ": ".join(filter(None, (by, one_line(entry.note))))
         why = "It is worse than what was known by then." if entry.event is TimelineEvent.OUTDATED else ""
         return TimelineRow(entry.at, Level.INFO, WORDS[entry.event], text, why)
+    if entry.event is TimelineEvent.TOLD_AMONG_MANY:
+        return TimelineRow(entry.at, Level.INFO, WORDS[entry.event], "in one message about many incidents")
     over = entry.event is TimelineEvent.RESOLVED
     how = "" if over else str(entry.severity)
     zones = many(entry.zones, "zone") if entry.zones else ""
@@ -97,7 +101,8 @@ def _timeline_row(incident: Incident, entry: TimelineEntry) -> TimelineRow:
 
 def _delivery_row(delivery: Delivery, now: datetime) -> DeliveryRow:
     level, word, text = _how_far(delivery, now)
-    return DeliveryRow(delivery.at, delivery.receiver, NEWS[delivery.event], level, word, text)
+    news = AMONG_MANY if delivery.among_many else NEWS[delivery.event]
+    return DeliveryRow(delivery.at, delivery.receiver, news, level, word, text)
 
 
 def _how_far(delivery: Delivery, now: datetime) -> tuple[Level, str, str]:

@@ -9,7 +9,7 @@ from functools import partial
 from alerting.finding_types import FINDING_TYPES
 from alerting.incident import Incident, IncidentFinding
 from alerting.model import Alert
-from alerting.timeline import TimelineEntry
+from alerting.timeline import TimelineEntry, TimelineEvent
 from checks.common.transfer_tree import TransferHop
 from checks.model import Address, RecordDifference
 from checks.zone_state.model import IdentityState, Propagation
@@ -232,7 +232,8 @@ def public_incident(incident: Incident, redaction: Redaction) -> Incident | None
 
 def public_timeline(timeline: Iterable[TimelineEntry]) -> list[TimelineEntry]:
     """Without who did it, and what names zones and servers."""
-    return [replace(each, who="", note="", servers=0, change=None) for each in timeline]
+    shown = (each for each in timeline if each.event is not TimelineEvent.TOLD_AMONG_MANY)
+    return [replace(each, who="", note="", servers=0, change=None) for each in shown]
 
 
 def _may_show(line: IncidentFinding, redaction: Redaction) -> bool:

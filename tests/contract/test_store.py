@@ -10,7 +10,7 @@ from alerting.incident import IncidentChange, IncidentEvent, Storm
 from alerting.model import Alert, Flaps, Phase
 from alerting.outbox import Delivery, DeliveryResult, DeliveryState
 from alerting.silences import Matchers, Silence
-from alerting.timeline import TimelineEvent, entry
+from alerting.timeline import TimelineEvent, entry, told_among_many
 from checks.model import (
     Address,
     IxfrAnswer,
@@ -511,19 +511,22 @@ async def test_an_incident_with_what_became_of_it_and_who_was_told(store):
         for number, name in enumerate(("mail", "hook", "pager"))
     ]
     strange = replace(told[0], id="other", incident=other)
-    await store.commit(Commit(incidents=(ours, other), timeline=(opened,), messages=(*told, strange)))
-    await store.commit(Commit(timeline=(grew, acknowledged, entry(other, TimelineEvent.OPENED, at(0)))))
+    many = replace(told[0], id="many", incident=replace(other, id="many"), at=at(3))
+    among = told_among_many("i1", "many", Severity.WARNING, at(61))
+    await store.commit(Commit(incidents=(ours, other), timeline=(opened,), messages=(*told, strange, many)))
+    await store.commit(Commit(timeline=(grew, acknowledged, among, entry(other, TimelineEvent.OPENED, at(0)))))
     await store.lease(at(5), duration=60, limit=9)
     await store.settle(DeliveryResult("hook", at(6)))
     await store.settle(DeliveryResult("pager", at(7), "410 Gone", permanent=True))
     found = await store.incident_record("i1")
     assert found.incident == ours
-    assert list(found.timeline) == [opened, grew, acknowledged]
+    assert list(found.timeline) == [opened, grew, acknowledged, among]
     waiting, delivered, _, given_up = DeliveryState
     assert list(found.deliveries) == [
         Delivery("mail", IncidentEvent.OPENED, at(0), waiting, 1),
         Delivery("hook", IncidentEvent.OPENED, at(1), delivered, 1, "", at(6)),
         Delivery("pager", IncidentEvent.OPENED, at(2), given_up, 1, "410 Gone", at(7)),
+        Delivery("mail", IncidentEvent.OPENED, at(3), waiting, 0, among_many=True),
     ]
 
 

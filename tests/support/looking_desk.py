@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from alerting.alert_state import apply_result
+from alerting.incidents import IncidentUpdate
 from alerting.model import Alert, AlertKey
 from alerting.notification import OutboxMessage
 from alerting.render import render
+from alerting.timeline import TimelineEntry
 from checks.model import Finding
 from checks.model.finding_type import Severity
 from tests.support.alerts import finding, minute, result
@@ -24,6 +26,7 @@ class LookingDesk(Desk):
     severity: dict[str, Severity] = field(default_factory=dict)
     past: dict[AlertKey, Alert] = field(default_factory=dict)
     told: list[OutboxMessage] = field(default_factory=list)
+    timeline: list[TimelineEntry] = field(default_factory=list)
     slices: int = 10
 
     def __post_init__(self) -> None:
@@ -33,6 +36,10 @@ class LookingDesk(Desk):
         super().put(alert)
         if alert.quiet:
             self.past[alert.key] = alert
+
+    def take(self, kept: IncidentUpdate) -> IncidentUpdate:
+        self.timeline += kept.timeline
+        return super().take(kept)
 
     def sweep(self, *bad: tuple[Iterable[str], str, str], times: int = 1) -> None:
         """So many rounds. ``bad``: zones, and code and server of what is found there."""

@@ -262,7 +262,12 @@ class MemoryStore:
         if id not in self._incidents:
             return None
         timeline = sorted((each for each in self._timeline if each.incident == id), key=lambda each: each.at)
-        deliveries = [row.delivery for row in self._outbox.values() if row.message.incident.id == id]
+        among_many = {each.message for each in timeline}
+        deliveries = [
+            replace(row.delivery, among_many=row.message.incident.id != id)
+            for row in self._outbox.values()
+            if row.message.incident.id == id or row.message.id in among_many
+        ]
         return IncidentRecord(self._incidents[id], timeline, deliveries)
 
     async def propagations(

@@ -9,6 +9,7 @@ from alerting.incident import Storm
 from alerting.model import Policy, Route
 from alerting.render import render
 from alerting.root_cause import DependencyGraph
+from alerting.timeline import TimelineEvent
 from checks.model.finding_type import Severity
 from tests.support.alerts import minute, zone
 from tests.support.looking_desk import LookingDesk
@@ -200,6 +201,25 @@ def test_what_was_held_back_and_is_over_before_it_could_be_told_is_told_as_over(
         "[FIRING warning] and 2 more incidents; the gravest: z0002.example.: ns-set-differs",
         "[RESOLVED] and 4 more incidents are over",
     ]
+
+
+def test_what_was_told_among_many_is_on_the_timeline_of_each_with_the_message_in_which() -> None:
+    story = troubled(most=5)
+    story.sweep(own(story, 0, 8), times=6)
+    story.sweep(own(story, 0, 9), times=20)
+    story.sweep(own(story, 0, 8), times=20)
+    story.sweep(times=20)
+    opened, grown, shrunk, over = [each for each in story.told if each.incident.many]
+    among = [each for each in story.timeline if each.event is TimelineEvent.TOLD_AMONG_MANY]
+    first, all_of_them = set(opened.incident.incidents), set(grown.incident.incidents)
+    assert (len(first), len(all_of_them)) == (3, 4)
+    assert [{each.incident for each in among if each.message == told.id} for told in (opened, grown, shrunk, over)] == [
+        first,
+        all_of_them - first,
+        all_of_them - set(shrunk.incident.incidents),
+        set(shrunk.incident.incidents),
+    ]
+    assert len(among) == 3 + 1 + 1 + 3
 
 
 def test_of_many_you_are_reminded_in_one_message() -> None:

@@ -44,6 +44,8 @@ async def test_what_is_wrong_what_became_of_it_and_who_was_told() -> None:
         worse = "Worse 10:09 UTC critical, 1 zoneIt is critical now; it was a warning."
         assert text.index(worse) < text.index("Opened 10:04 UTC critical, 1 zone")
         assert "Waiting1 attempt: 500 hook 10:05 UTC it opened" in text
+        assert "Told 10:10 UTC in one message about many incidents" in text
+        assert "Waiting pager 10:10 UTC how many incidents there are, this among them" in text
         assert "Delivered10:05 UTC mail 10:05 UTC it opened" in text
         assert "<form" not in answer.text.partition("<main")[2].partition("</main>")[0]
         assert f'href="{PAGE}"' in (await http.get("/incidents")).text

@@ -23,6 +23,7 @@ async def test_what_became_of_it_and_who_was_told() -> None:
     assert [(each["at"], each["event"], each["severity"], each["zone_count"]) for each in found["timeline"]] == [
         ("2026-11-20T10:04:30Z", "opened", "critical", 1),
         ("2026-11-20T10:09:30Z", "worsened", "critical", 1),
+        ("2026-11-20T10:10:30Z", "told-among-many", "critical", 0),
     ]
     assert found["timeline"][1]["text"] == (
         "It is critical now; it was a warning. 2 zones more than before: a.example and b.example. "
@@ -31,11 +32,15 @@ async def test_what_became_of_it_and_who_was_told() -> None:
     assert found["deliveries"] == [
         {
             "receiver": "mail", "type": "incident.opened", "at": "2026-11-20T10:05:30Z", "state": "delivered",
-            "attempts": 1, "settled_at": "2026-11-20T10:05:30Z", "error": None,
+            "attempts": 1, "settled_at": "2026-11-20T10:05:30Z", "error": None, "among_many": False,
         },
         {
             "receiver": "hook", "type": "incident.opened", "at": "2026-11-20T10:05:30Z", "state": "waiting",
-            "attempts": 1, "settled_at": None, "error": "500",
+            "attempts": 1, "settled_at": None, "error": "500", "among_many": False,
+        },
+        {
+            "receiver": "pager", "type": "incident.worsened", "at": "2026-11-20T10:10:30Z", "state": "waiting",
+            "attempts": 0, "settled_at": None, "error": None, "among_many": True,
         },
     ]  # fmt: skip
 

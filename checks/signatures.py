@@ -136,7 +136,7 @@ class Signatures:
         signing = [copy for copy in every if any(one.signatures for one in _of(held, copy))]
         yield from _older(signing, held, poll)
         yield from _keys(zone, zone_state, signing, poll)
-        yield from others_keys(zone, zone_state, every, held)
+        yield from others_keys(zone, zone_state, every, held, poll.at)
         yield from parents_keys(zone, zone_state, signing, held)
 
     def _times(

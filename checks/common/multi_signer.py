@@ -7,16 +7,26 @@ CDS and CDNSKEY, is the union of all, the same everywhere (RFC 8901 section 8, R
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from checks.common.dnssec import Key, Tries, Verdict, Verifier, algorithm_name, are_cut, zone_keys
-from checks.common.rrset_compare import MACHINES, AddressCopy, majority, named_group, reference_copies
+from checks.common.rrset_compare import (
+    MACHINES,
+    PROPAGATING,
+    AddressCopy,
+    majority,
+    named_group,
+    reference_copies,
+)
+from checks.common.serial import newer
 from checks.common.signed_rrsets import Place, SignedRRset
 from checks.common.text import enumerated, server_at
 from checks.model import Finding, Inconclusive, Signature, WantedRecord, Zone
 from checks.model.finding_type import SIGNATURES, FindingType, Severity
 from checks.model.wanted import is_named
 from checks.zone_state.model import ZoneState
+from checks.zone_state.update import serial_group_of
 
 KEY_MISSING = FindingType(
     "provider-key-missing", Severity.CRITICAL, "A provider's DNSKEY records lack a key that another one signs with",
@@ -41,10 +51,13 @@ Held = Mapping[Place, tuple[SignedRRset, ...]]
 
 
 def others_keys(
-    zone: Zone, zone_state: ZoneState, every: Iterable[AddressCopy], held: Held
+    zone: Zone, zone_state: ZoneState, every: Iterable[AddressCopy], held: Held, now: datetime
 ) -> Iterator[Finding | Inconclusive]:
     """Whether what each group signs verifies with the DNSKEY records of each other. Hidden servers are asked by no
     resolver, and so need not fit; nor do DNSKEY records that may differ between groups as they will.
+
+    What is signed in a version that was seen to come within max_lag may be signed with a key that is still on its way
+    to the others. How old the first version is that was seen of a group is not known: it accuses.
     """
     wanted = WantedRecord(zone.name, "DNSKEY", ttl=False)
     if is_named(wanted, zone.name, zone.ignored_between_groups):
@@ -53,11 +66,25 @@ def others_keys(
     signing = [copy for copy in shown if any(one.signatures for one in held.get(_place(copy), ()))]
     groups = {group: peers for group, peers in reference_copies(zone, zone_state, signing, wanted).items() if peers}
     silent: dict[str, list[AddressCopy]] = {copy.server.group: [] for copy in shown if copy.serial is None}
+    fresh = {group for group, peers in groups.items() if peers and _is_fresh(zone, zone_state, peers[0], now)}
     tries = Tries()
     for group, peers in groups.items():
         others = {other: signs for other, signs in (silent | groups).items() if other != group}
         for copy in peers if others else ():
-            yield from _lacking(copy, wanted, others, held, tries)
+            yield from _lacking(copy, wanted, others, held, tries, fresh)
+
+
+def _is_fresh(zone: Zone, zone_state: ZoneState, copy: AddressCopy, now: datetime) -> bool:
+    """Whether the version that a group's reference is on was seen to come within max_lag, or soa-serial has yet to
+    see it.
+    """
+    serial_group = serial_group_of(zone_state, copy.server.group)
+    if serial_group is None or not serial_group.versions or copy.serial is None:
+        return False
+    version = serial_group.versions[-1]
+    if newer(copy.serial, version.serial):
+        return True
+    return version.absent is not None and now - version.seen <= zone.max_lag
 
 
 def _place(copy: AddressCopy) -> Place:
@@ -65,7 +92,12 @@ def _place(copy: AddressCopy) -> Place:
 
 
 def _lacking(
-    copy: AddressCopy, wanted: WantedRecord, others: Mapping[str, Sequence[AddressCopy]], held: Held, tries: Tries
+    copy: AddressCopy,
+    wanted: WantedRecord,
+    others: Mapping[str, Sequence[AddressCopy]],
+    held: Held,
+    tries: Tries,
+    fresh: Collection[str],
 ) -> Iterator[Finding | Inconclusive]:
     own = copy.contents[wanted]
     if not own.tied:
@@ -78,7 +110,9 @@ def _lacking(
         signed = [one for peer in peers for one in held.get(_place(peer), ()) if _is_sound(one)]
         verdicts = [(one, _best(verifier, one.signatures)) for one in signed]
         bad = [one for one, verdict in verdicts if verdict is Verdict.INVALID]
-        if bad:
+        if bad and group in fresh:
+            unknown.append(PROPAGATING)
+        elif bad:
             missing.append(f"{named_group(group)} signs {_whats(bad)} with {_keys(bad)}")
         elif not any(verdict is Verdict.VALID for _, verdict in verdicts):
             unknown.append(f"nothing that {named_group(group)} signs can be verified")

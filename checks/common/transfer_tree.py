@@ -29,13 +29,18 @@ class TransferHop:
 
 
 def upstreams_of(zone: Zone, server: str) -> tuple[str, ...]:
-    """Where a server gets the zone from: its upstream, else the zone's primary; () for the primary itself."""
+    """Where a server gets the zone from: its upstream, else the zone's primary, or the zone's signer, in whose serial
+    group it is; () for the primary itself, and where that is not known: another provider has serials of its own.
+    """
     if zone.primary == server:
         return ()
     entry = zone.server(server)
     if entry is not None and entry.upstream:
         return tuple(name for name in entry.upstream if name != server)
-    return (zone.primary,) if zone.primary else ()
+    if entry is None or zone.primary is None or zone.server(zone.primary) is None:
+        return (zone.primary,) if zone.primary else ()
+    leader = zone.leader(entry.group)
+    return (leader.name,) if leader is not None and leader.name != server else ()
 
 
 def waiting_since(zone: Zone, zone_state: ZoneState, address_state: AddressState) -> datetime | None:

@@ -16,7 +16,8 @@ def with_signer(servers: Sequence[Server], primary: str, signer: str) -> tuple[S
     """The servers of a zone that ``signer`` signs: it and all behind it are in a serial group of their own.
 
     Before it are the primary and those that are said to have the zone from there, by their upstream; who says nothing
-    is behind it. A server that is in a group apart from the primary's stays there.
+    is behind it. A server that is in a group apart from the primary's stays there; where that is not the signer's
+    either, it has the zone from somewhere else, as from another provider.
     """
     known = {server.name: server for server in servers}
     if primary not in known or signer not in known:
@@ -24,9 +25,10 @@ def with_signer(servers: Sequence[Server], primary: str, signer: str) -> tuple[S
     unsigned, own = known[primary].group, known[signer].group
     group = own if own != unsigned else _free_group({server.group for server in servers})
     before = _before(known, primary, signer)
+    elsewhere = {server.name for server in servers if server.group not in (unsigned, group)}
     return tuple(
         server
-        if server.name in before
+        if server.name in before or server.name in elsewhere
         else replace(
             server,
             group=group if server.group == unsigned else server.group,

@@ -61,7 +61,8 @@ class ServerEntry:
     """Servers of one group share one serial. Give each provider its own where providers count their own serials."""
     upstream: tuple[str, ...] = field(default=(), metadata={"unset": "the zone's primary"})
     """The servers it transfers from, where that is not the primary: their lateness explains its own. Circles are
-    refused; the upstream of a zone's primary does not count in that zone."""
+    refused; the upstream of a zone's primary does not count in that zone. In a group that is not the primary's a server
+    transfers from nobody that is known, unless it says so here."""
     notify_from: tuple[NetworkText, ...] = field(
         default=(), metadata={"unset": "", "example": 'notify_from = ["192.0.2.0/24"]'}
     )
@@ -98,8 +99,8 @@ class ZoneEntry:
     reference."""
     signer: str | None = field(default=None, metadata={"example": 'signer = "signer"'})
     """The server that signs what `primary` has, where that one has the zone unsigned: its serials are its own, and all
-    others follow it, but those whose `upstream` says otherwise. Like `primary` it is one of `servers`, or is watched
-    beside the NS set. See [A signer](#a-signer)."""
+    others follow it, but those whose `upstream` or `group` says otherwise. Like `primary` it is one of `servers`, or is
+    watched beside the NS set. See [A signer](#a-signer)."""
     max_lag: timedelta = MAX_LAG
     """How long a server may be behind before it is `serial-late`."""
     records: tuple[Annotated[WantedRecord, BeforeValidator(spelled)], ...] | None = field(

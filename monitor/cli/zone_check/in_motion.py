@@ -7,10 +7,11 @@ from itertools import pairwise
 from alerting.finding_types import FINDING_TYPES
 from checks import ns_set, records, signatures
 from checks.common.lateness import LATE, identity_text, late_machines, nsid_text
+from checks.common.multi_signer import KEY_MISSING, OTHERS_KEYS
 from checks.common.rrset_compare import PROPAGATING
 from checks.common.serial import behind, newer
 from checks.common.text import format_duration, server_at
-from checks.model import Address, CheckResult, Finding, Zone, ZonePoll
+from checks.model import Address, CheckResult, Finding, Inconclusive, Zone, ZonePoll
 from checks.ns_set import NsSet
 from checks.records import Records
 from checks.signatures import Signatures
@@ -51,9 +52,17 @@ def in_motion(
                 and unsure.address is not None
                 and (unsure.server, unsure.address) not in moving
             ):
-                text = f"{server_at(unsure.server, unsure.address)} has something else for {unsure.subject} than others"
-                code = _DIFFERS.get(result.check, records.RECORDS_DIFFER.code)
+                text, code = _other_content(result.check, unsure)
                 yield Finding(code, f"{text}; {_allowed(zone)}", unsure.server, unsure.address, unsure.subject or "")
+
+
+def _other_content(check: str, unsure: Inconclusive) -> tuple[str, str]:
+    """What an address has for it, and the code of what that would be."""
+    where = server_at(unsure.server, unsure.address)
+    if unsure.subject == OTHERS_KEYS:
+        return f"{where} lacks a key that another group has begun to sign with", KEY_MISSING.code
+    text = f"{where} has something else for {unsure.subject} than others"
+    return text, _DIFFERS.get(check, records.RECORDS_DIFFER.code)
 
 
 def _of(

@@ -11,8 +11,11 @@ import dns.message
 import dns.rcode
 import pytest
 
-from checks.model import Health
+from checks.common.multi_signer import OTHERS_KEYS
+from checks.common.rrset_compare import PROPAGATING
+from checks.model import CheckResult, Health, Inconclusive
 from checks.model.signing import with_signer
+from checks.zone_state.model import ZoneState
 from monitor.cli import nagios
 from monitor.cli.output import as_data, heading
 from monitor.cli.zone_check.check_zone import ZoneReport, check_zone
@@ -282,6 +285,15 @@ async def test_what_comes_back_over_tcp_or_from_elsewhere_is_heard_in_its_family
     assert said.status == 1, said.out
     assert words in said.out
     assert "not judged" not in said.out
+
+
+def test_a_key_that_a_provider_may_yet_be_given_is_told_as_in_motion() -> None:
+    where, at = watched("ns1", watched_server("ns2", group="b"), primary=None), now()
+    lacking = Inconclusive("ns1", where.servers[0].addresses[0], OTHERS_KEYS, PROPAGATING)
+    result = CheckResult(where.name, "signatures", at, Health.GOOD, unsure=(lacking,))
+    (told,) = in_motion(where, ZoneState(where.name), (result,), at, "")
+    assert (told.code, told.server) == ("provider-key-missing", "ns1")
+    assert told.text == ("ns1 (192.0.2.1) lacks a key that another group has begun to sign with; max_lag allows 10 min")
 
 
 def test_what_a_signer_may_yet_sign_is_told_as_in_motion() -> None:

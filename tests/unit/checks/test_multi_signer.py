@@ -7,13 +7,14 @@ import dns.dnssec
 import pytest
 
 from checks.common.multi_signer import OTHERS_KEYS
-from checks.common.rrset_compare import MACHINES
+from checks.common.rrset_compare import MACHINES, PROPAGATING
 from checks.evaluation import run_check
 from checks.model import CheckResult, Health, Observation, Zone
 from checks.signatures import Signatures
 from checks.zone_state.model import ZoneState
+from checks.zone_state.update import update_zone_state
 from tests.support.lab.model import SHORT, Content
-from tests.support.observations import codes, gather, server, zone
+from tests.support.observations import MINUTE, NOON, checked_at, codes, gather, server, zone
 from tests.support.signed_observations import asked, made
 from tests.support.signed_zones import ZoneKey, zone_key
 
@@ -125,6 +126,39 @@ def test_texts() -> None:
         "ns1 (192.0.2.1) offers CDNSKEY records to the parent of which none is for a key that the DNSKEY records are "
         "signed with: whoever takes them breaks the chain"
     )
+
+
+def judged_later(minutes: int, *, came: bool = True, read: int = 901) -> CheckResult:
+    """So long after the second provider went on to 901, which it signs with a key that the first does not have; or
+    where it was there already when the zone was looked at first, and soa-serial has not been there since.
+    """
+    before, after = ({"ns1": 10, "ns2": serial, "ns3": serial} for serial in (900, 901))
+    known = ZoneState(PROVIDERS.name)
+    for number, does in enumerate((before, after) if came else (after,)):
+        known = update_zone_state(known, PROVIDERS, checked_at(PROVIDERS, does, NOON + number * MINUTE))
+    gives = (by(A), *[by(B, *dnskey(A), serial=read)] * 2)
+    every = asked(PROVIDERS, *zip(("ns1", "ns2", "ns3"), gives, strict=True))
+    poll = gather(PROVIDERS, "signatures", *every, at=NOON + (minutes + came) * MINUTE)
+    return run_check(Signatures(), PROVIDERS, poll, known)
+
+
+@pytest.mark.parametrize(
+    ("title", "result", "found"),
+    [
+        ("it has just come", judged_later(1), set()),
+        ("within max_lag", judged_later(10), set()),
+        ("no longer", judged_later(11), {(LACKS, "ns1")}),
+        ("since when is not known", judged_later(1, came=False), {(LACKS, "ns1")}),
+        ("a version that soa-serial has not seen", judged_later(60, read=902), set()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_key_that_has_just_come_into_use_is_given_max_lag_to_reach_the_others(
+    title: str, result: CheckResult, found: set[tuple[str, str]]
+) -> None:
+    assert PROVIDERS.max_lag == 10 * MINUTE
+    assert codes(result) == found, title
+    assert unsure(result) == (set() if found else {("ns1", PROPAGATING)})
 
 
 def changed(type_: str, change: Callable[[Observation], Observation], name: str = "") -> list[Observation]:

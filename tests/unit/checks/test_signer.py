@@ -59,12 +59,12 @@ ARRANGED: list[tuple[str, tuple[Server, ...], dict[str, tuple[str, tuple[str, ..
     (
         "another provider's group is called so already",
         (made("p"), made("s"), made("a"), made("b", "signed")),
-        {"p": ("", ()), "s": ("signed-2", ("p",)), "a": ("signed-2", ("s",)), "b": ("signed", ("s",))},
+        {"p": ("", ()), "s": ("signed-2", ("p",)), "a": ("signed-2", ("s",)), "b": ("signed", ())},
     ),
     (
         "and one is called as the next would be",
         (made("p"), made("s"), made("a", "signed-2"), made("b", "signed")),
-        {"p": ("", ()), "s": ("signed-3", ("p",)), "a": ("signed-2", ("s",)), "b": ("signed", ("s",))},
+        {"p": ("", ()), "s": ("signed-3", ("p",)), "a": ("signed-2", ()), "b": ("signed", ())},
     ),
     (
         "who follows a follower",
@@ -95,7 +95,7 @@ ARRANGED: list[tuple[str, tuple[Server, ...], dict[str, tuple[str, tuple[str, ..
             "s": ("two", ("p",)),
             "a": ("two", ("s",)),
             "b": ("two", ("s",)),
-            "c": ("three", ("s",)),
+            "c": ("three", ()),
         },
     ),
     ("no such signer", (made("p"), made("a")), {"p": ("", ()), "a": ("", ())}),

@@ -94,6 +94,16 @@ def test_a_signer_is_held_up_by_itself_and_holds_up_who_follows_it() -> None:
     assert hops(signed, ns1="10 11", ns2="500 501", ns3="500*2") == ["0 ns1", "1 ns2", "2 ns3, late 1"]
 
 
+def test_another_providers_servers_are_below_nobody_that_is_known() -> None:
+    """Their serials are their own, so they cannot have the zone by transfer from the primary, nor from its signer."""
+    a, b = (server(name, group="other") for name in ("ns4", "ns5"))
+    providers = zone("ns1", "ns2", a, replace(b, upstream=("ns4",)))
+    assert hops(providers, ns1="10", ns2="10", ns4="900", ns5="900") == ["0 ns1", "1 ns2", "0 ns4", "1 ns5"]
+    signed = zone(*with_signer((server("ns1"), server("ns2"), server("ns3"), a), "ns1", "ns2"), signer="ns2")
+    assert hops(signed, ns1="10", ns2="500", ns3="500", ns4="900") == ["0 ns1", "1 ns2", "2 ns3", "0 ns4"]
+    assert [upstreams_of(signed, name) for name in ("ns2", "ns3", "ns4")] == [("ns1",), ("ns2",), ()]
+
+
 def test_of_a_zone_that_was_never_looked_at_the_tree_is_known_all_the_same() -> None:
     assert [_words(hop) for hop in transfer_tree(CHAIN, ZoneState(CHAIN.name))] == [
         "0 ns1, silent",

@@ -30,6 +30,10 @@ class AudienceMembers:
         """By time; what is not so in ``_until`` is out of date."""
         self._of_zone: dict[str, Sequence[Route]] = {}
 
+    def leave(self) -> None:
+        """It goes along no more."""
+        self._whole.followers = [each for each in self._whole.followers if each is not self._moved]
+
     def refresh(self, now: datetime) -> None:
         """Every alert is as it is for the audience by ``now``."""
         while (at := self.next_at()) is not None and at <= now:

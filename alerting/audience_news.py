@@ -1,14 +1,15 @@
 """What the audiences of an incident are told of it: each of its own part, by its own clocks."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from alerting.audience import Audience
 from alerting.audience_members import AudienceMembers
 from alerting.firing import Firing
-from alerting.incident import OPEN, RESOLVED, Incident, IncidentEvent, IncidentPart, NotifiedState
+from alerting.incident import OPEN, RESOLVED, Cause, Incident, IncidentEvent, IncidentPart, NotifiedState
 from alerting.incident_index import IncidentIndex
+from alerting.incident_lines import worded
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Rules, announce, announce_end, release
 from alerting.incident_now import Ended, as_of_now
@@ -118,6 +119,40 @@ def as_told_to(incident: Incident, receiver: str) -> Incident | None:
     if receiver in incident.receivers:
         return incident
     return next((as_part(incident, part) for part in incident.parts if receiver in part.receivers), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Open incidents as they are to be told of now; ``members`` and ``parts`` are those of their index."""
+
+    members: Mapping[str | Cause, IncidentMembers]
+    parts: Mapping[str, Mapping[str, AudienceMembers]]
+    alerts: dict[AlertKey, Alert]
+    rules: Rules
+    now: datetime
+
+    def of(self, incident: Incident, receiver: str, *, in_words_of_now: bool = False) -> Incident:
+        """What of it the receiver is told of, without what is silenced; where nothing is heard of it as it was told."""
+        part = next((part for part in incident.parts if receiver in part.receivers), None)
+        view = incident if part is None else as_part(incident, part)
+        members = self.members[incident.id] if part is None else self._members(incident.id, part.audience)
+        heard = as_heard(view, members, self.alerts)
+        seen = heard if heard.findings else view
+        if not in_words_of_now:
+            return seen
+        return replace(seen, lines=worded(seen.lines, members.all.lines(self.alerts)))
+
+    def _members(self, name: str, key: str) -> IncidentMembers:
+        """The alerts as an audience is told of them; none, where no route leads to it any more."""
+        if (own := self.parts.get(name, {}).get(key)) is not None:
+            return own.members
+        audience = next((each for each in self.rules.audiences if each.key == key), None)
+        if audience is None:
+            return IncidentMembers()
+        made = AudienceMembers(audience, self.members[name], self.rules.labels_of)
+        made.refresh(self.now)
+        made.leave()
+        return made.members
 
 
 def _part(audience: str, incident: Incident) -> IncidentPart:

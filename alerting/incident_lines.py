@@ -56,6 +56,14 @@ def heard_lines(
     return _kept(sorted([*(_grown(line, None) for line in heard.values()), *past], key=gravity))
 
 
+def worded(
+    lines: Iterable[IncidentFinding], standing: Mapping[LineKey, IncidentFinding]
+) -> tuple[IncidentFinding, ...]:
+    """The lines in the words of those that are ``standing``."""
+    found = ((line, standing.get((line.code, line.server, line.address))) for line in lines)
+    return tuple(replace(line, text=now.text) if now is not None else line for line, now in found)
+
+
 def current(alerts: Sequence[Alert]) -> Sequence[Alert]:
     """Those of an incident's alerts that say what is so now.
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TypeVar, cast
 
 from alerting.acknowledgement import tell_late, while_it_holds
-from alerting.audience_news import Parts, readdressed, tell_audiences
+from alerting.audience_news import Parts, Views, readdressed, tell_audiences
 from alerting.firing import Firing
 from alerting.incident import RESOLVED, Cause, Incident, Storm
 from alerting.incident_index import IncidentIndex
@@ -137,7 +137,8 @@ def update_in_steps(
     left = index.take_left()
     index.incidents, index.whole = after, True
     over_now = (each for each in changes if each.phase == RESOLVED)
-    guard = StormGuard(open_incidents.storms, after, over_now, rules, now)
+    views = Views(index.members, index.parts, active_alerts, rules, now)
+    guard = StormGuard(open_incidents.storms, after, over_now, views, rules, now)
     sent = guard.take(messages)
     kept = tuple(({each.id: each for each in changes} | guard.held).values())
     timeline += guard.timeline

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
 
+from alerting.audience_news import Views
 from alerting.firing import GROUP_WAIT
 from alerting.headline import headline, subject
 from alerting.incident import (
@@ -48,11 +49,18 @@ class StormGuard:
     """
 
     def __init__(
-        self, storms: Storms, incidents: dict[str, Incident], over: Iterable[Incident], rules: Rules, now: datetime
+        self,
+        storms: Storms,
+        incidents: dict[str, Incident],
+        over: Iterable[Incident],
+        views: Views,
+        rules: Rules,
+        now: datetime,
     ) -> None:
         """``incidents`` are the open ones, by id; those that are held back are marked there. ``over`` are those that
         have just ended.
         """
+        self._views = views
         self._over = {incident.id: incident for incident in over}
         self.storms = dict(storms)
         self.held: dict[str, Incident] = {}
@@ -166,7 +174,10 @@ class StormGuard:
     def _about_many(self, name: str) -> list[OutboxMessage]:
         """One message for all that is held back, if it is news."""
         before = storm = self.storms[name]
-        held = sorted(self._held_from(name), key=lambda each: (-each.severity, each.began_at, each.id))
+        held = sorted(
+            (self._views.of(each, name) for each in self._held_from(name)),
+            key=lambda each: (-each.severity, each.began_at, each.id),
+        )
         ids = tuple(each.id for each in held)
         severity = max((each.severity for each in held), default=storm.severity)
         event = self._event(storm, ids, severity)
@@ -186,7 +197,8 @@ class StormGuard:
             opened_at=storm.opened_at or self._now,
             announcements=storm.announcements + 1,
         )
-        shown = replace(_incident(storm, held, many, self._now), severity=severity)
+        named = [self._views.of(self._open[each.id], name, in_words_of_now=True) for each in held[:MAX_NAMED]]
+        shown = replace(_incident(storm, held, named, many, self._now), severity=severity)
         after = Storm(name, told=storm.told)
         if ids:
             due = self._remind_at(storm, self._now)
@@ -231,8 +243,10 @@ def _storm_id(receiver: str, now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}-{sha256(f'storm {receiver} {now.isoformat()}'.encode()).hexdigest()[:12]}"
 
 
-def _incident(storm: Storm, held: Sequence[Incident], many: ManyIncidents, now: datetime) -> Incident:
-    """Many incidents in the shape of one, so that it is delivered as one."""
+def _incident(
+    storm: Storm, held: Sequence[Incident], named: Sequence[Incident], many: ManyIncidents, now: datetime
+) -> Incident:
+    """Many incidents in the shape of one, so that it is delivered as one; ``named`` are the gravest of them."""
     began = min((each.began_at for each in held), default=storm.opened_at or now)
     return Incident(
         id=storm.incident,
@@ -246,7 +260,7 @@ def _incident(storm: Storm, held: Sequence[Incident], many: ManyIncidents, now: 
         began_at=began,
         ended_at=None if held else now,
         resolved_at=None if held else now,
-        lines=tuple(_line(each) for each in held[:MAX_NAMED] if each.lines),
+        lines=tuple(_line(each) for each in named if each.lines),
         findings=sum(each.findings for each in held),
         worst=max((each.severity for each in held), default=storm.severity),
         announcements=storm.announcements,

@@ -28,6 +28,8 @@ class LookingDesk(Desk):
     told: list[OutboxMessage] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
     slices: int = 10
+    ticks: str = ""
+    """What findings say at their ends by now."""
 
     def __post_init__(self) -> None:
         self.cadence = {"soa-serial": timedelta(minutes=self.pace)}
@@ -46,7 +48,8 @@ class LookingDesk(Desk):
         found: dict[str, list[Finding]] = {}
         for names, code, server in bad:
             for name in names:
-                words = f"{server} has {code}: no more is known" if server else f"{code}: no more is known"
+                words = f"{server} has {code}" if server else code
+                words = f"{words}{self.ticks}: no more is known"
                 found.setdefault(name, []).append(finding(code, server or None, words))
         for _ in range(times):
             begun = self.at
@@ -65,8 +68,8 @@ class LookingDesk(Desk):
             touched, moved = apply_result(spoken, known, self.severity, self.policy, self.past)
             changed += [alert for alert in touched if alert != known.get(alert.key)]
             transitions += moved
-        for alert in changed:
-            self.put(alert)
+            for alert in touched:
+                self.put(alert)
         args = (self.open_incidents, self.active_alerts)
         if changed:
             kept = self.take(update_incidents(*args, changed, transitions, self.rules, minute(self.at)))

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from alerting.audience_news import readdressed, tell_audiences
 from alerting.incident import RESOLVED, Cause, Incident
 from alerting.incident_lines import _kept, current, gravity, line_key
-from alerting.incident_members import IncidentMembers, is_undecided
+from alerting.incident_members import is_undecided
 from alerting.incident_news import Rules, announce, announce_end
 from alerting.incident_now import Ended
 from alerting.incident_told import told_as
@@ -20,28 +20,18 @@ from alerting.root_cause import family
 from alerting.storm_guard import StormGuard, is_due
 from checks.model.finding_type import Severity
 from tests.support.whole_causes import whole_root_causes
-from tests.support.whole_members import firing_of, unserved_zones, whole_lines
+from tests.support.whole_members import (
+    Members,
+    UnservedZones,
+    firing_of,
+    members_anew,
+    unserved_zones,
+    views_anew,
+    whole_lines,
+)
 
 ActiveAlerts = Mapping[AlertKey, Alert]
 Causes = Mapping[AlertKey, Cause]
-
-
-@dataclass(frozen=True, slots=True)
-class UnservedZones:
-    """Zones of an incident that no server answers for, and those of them of which it is ``certain``."""
-
-    zones: tuple[str, ...] = ()
-    certain: frozenset[str] = frozenset()
-    silenced: frozenset[str] = frozenset()
-    """Those of which nobody is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """The alerts of an incident: those that are not OK, pending ones of its cause included, and those just over."""
-
-    active_alerts: Sequence[Alert] = ()
-    over: Sequence[Alert] = ()
 
 
 def whole_update(
@@ -94,7 +84,8 @@ def whole_update(
         messages += new_messages
     newly = [*opened.values(), *(i for name, i in wider.incidents.items() if i is not open_incidents.incidents[name])]
     over = (each for each in changes if each.phase == RESOLVED)
-    guard = StormGuard(open_incidents.storms, after, over, rules, now)
+    views = views_anew({name: members[name] for name in after}, unserved, active_alerts, rules, now)
+    guard = StormGuard(open_incidents.storms, after, over, views, rules, now)
     messages = guard.take(messages)
     changes = list(({each.id: each for each in changes} | guard.held).values())
     past = with_past(past, newly, (each for each in changes if each.phase == RESOLVED), now)
@@ -231,11 +222,7 @@ def _go_on(
     whole, messages = _go_on_in_whole(readdressed(incident, rules), members, lost, unwatched, rules, now)
     if not (rules.audiences or whole.parts):
         return whole, messages
-    anew, alerts = IncidentMembers(), {alert.key: alert for alert in members.active_alerts}
-    for number, alert in enumerate(members.active_alerts):
-        anew.put(alert, number, rules.silences.of(alert))
-    for name in lost.zones:
-        anew.lose(name, certain=name in lost.certain, silenced=name in lost.silenced)
+    anew, alerts = members_anew(members, lost, rules.silences), {alert.key: alert for alert in members.active_alerts}
     done, more = tell_audiences(whole, anew, {}, Ended(members.over, unwatched), alerts, rules, now)
     told = done.told or whole.told
     return done, [replace(each, incident=replace(each.incident, receivers=told)) for each in (*messages, *more)]

@@ -4,11 +4,15 @@ to date alert by alert.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alerting.audience_news import Views
 from alerting.firing import Firing, patience_of
 from alerting.incident import IncidentFinding
 from alerting.incident_lines import LineKey, _ended, _grown, _kept, gravity, line_key
+from alerting.incident_members import IncidentMembers
+from alerting.incident_news import Rules
 from alerting.incident_tally import CONSEQUENCES
 from alerting.line_tally import SAMPLE_SIZE
 from alerting.model import Alert, AlertKey, Phase
@@ -16,6 +20,24 @@ from alerting.root_cause import OUT_OF_SERVICE, DependencyGraph
 from alerting.silences import ActiveSilences
 from alerting.unserved import BAD, ServerAddress, Unserved, _all_out, _certainty, _since
 from checks.model.finding_type import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class UnservedZones:
+    """Zones of an incident that no server answers for, and those of them of which it is ``certain``."""
+
+    zones: tuple[str, ...] = ()
+    certain: frozenset[str] = frozenset()
+    silenced: frozenset[str] = frozenset()
+    """Those of which nobody is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The alerts of an incident: those that are not OK, pending ones of its cause included, and those just over."""
+
+    active_alerts: Sequence[Alert] = ()
+    over: Sequence[Alert] = ()
 
 
 def whole_lines(
@@ -122,3 +144,25 @@ def unserved_zones(
             heard = [alert for alert in places.values() if not silences.of(alert)]
             found[name] = Unserved(max(heard or places.values(), key=_since), certain, silenced=not heard)
     return found
+
+
+def members_anew(members: Members, lost: UnservedZones, silences: ActiveSilences) -> IncidentMembers:
+    """What the product keeps of an incident alert by alert."""
+    anew = IncidentMembers()
+    for number, alert in enumerate(members.active_alerts):
+        anew.put(alert, number, silences.of(alert))
+    for name in lost.zones:
+        anew.lose(name, certain=name in lost.certain, silenced=name in lost.silenced)
+    return anew
+
+
+def views_anew(
+    members: Mapping[str, Members],
+    unserved: Mapping[str, UnservedZones],
+    alerts: Mapping[AlertKey, Alert],
+    rules: Rules,
+    now: datetime,
+) -> Views:
+    """The open incidents as they are to be told of among many."""
+    whole = {name: members_anew(each, unserved[name], rules.silences) for name, each in members.items()}
+    return Views(whole, {}, dict(alerts), rules, now)

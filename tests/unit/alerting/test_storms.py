@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from alerting.audience_news import Views
 from alerting.incident import Storm
+from alerting.incident_news import Rules
 from alerting.model import Policy, Route
 from alerting.render import render
 from alerting.root_cause import DependencyGraph
+from alerting.silences import ActiveSilences, Matchers, Silence
 from alerting.timeline import TimelineEvent
 from checks.model.finding_type import Severity
 from tests.support.alerts import minute, zone
@@ -291,3 +294,44 @@ def test_what_one_of_many_has_in_addition_is_no_message_about_many() -> None:
     story.sweep(own(story, 0, 10), own(story, 9, 10, "record-differs"), times=25)
     assert story.heard() == []
     assert story.open_incidents.storms["oncall"].due_at == minute(3.4 + 240)
+
+
+def test_many_are_told_in_the_words_of_now() -> None:
+    """A look that finds the same again moves no incident, and yet says by how much it is worse."""
+    story = troubled(most=1)
+    story.policy = replace(story.policy, remind=timedelta(minutes=30))
+    story.ticks = " since 3 min"
+    story.sweep(own(story, 0, 2), times=6)
+    gravest = "and 1 more incident; the gravest: z0001.example.: ns-set-differs since"
+    assert story.heard()[-1] == f"[FIRING warning] {gravest} 3 min"
+    story.ticks = " since 33 min"
+    story.sweep(own(story, 0, 2), times=35)
+    assert story.heard()[-1] == f"[STILL warning] {gravest} 33 min"
+
+
+def test_among_many_too_nobody_reads_of_zones_of_others_or_of_what_is_silenced() -> None:
+    story = troubled(20, most=1)
+    story.receivers = ("oncall", "team")
+    story.routes = (Route(("oncall",)), Route(("team",), zones=("z0001.*", "z0002.*", "z0003.*")))
+    story.silences = ActiveSilences(
+        (Silence("1", Matchers(zones=("z0003.*",)), minute(0), None, "ann", "", minute(0)),)
+    )
+    story.sweep(own(story, 1, 2), times=5)
+    story.sweep(own(story, 1, 2), (story.zones[:9], REFUSED, "ns2"), (story.zones[:3], REFUSED, "ns1"), times=8)
+    many = [each.incident for each in story.told if each.receiver == "team" and each.incident.many]
+    assert [each.zones for each in many] == [("z0001.example.", "z0002.example.")]
+    assert [each.findings for each in many] == [4]
+    every = next(each.incident for each in story.told if each.receiver == "oncall" and each.incident.many)
+    assert set(every.zones) == {*story.zones[:9]} - {"z0003.example."}
+
+
+def test_a_part_to_which_no_route_leads_any_more_is_seen_as_it_was_told() -> None:
+    story = troubled(4)
+    story.receivers, story.routes = ("team",), (Route(("team",), zones=("z0001.*",)),)
+    story.sweep(own(story, 1, 2), times=5)
+    index = story.open_incidents.index
+    assert index is not None
+    routed, unrouted = (
+        Views(index.members, {}, story.active_alerts, each, minute(5)) for each in (story.rules, Rules())
+    )
+    assert unrouted.of(story.only, "team", in_words_of_now=True) == routed.of(story.only, "team")

@@ -29,6 +29,12 @@ async def attempt(receiver: str, sending: Awaitable[None], deadline: float) -> F
     return None
 
 
+def failure_of(error: DeliveryError) -> Failure:
+    """What is remembered of a refusal. Who rejects something is there."""
+    away = error.away and not error.permanent
+    return Failure(printable(error.reason), error.permanent, error.retry_after, away=away)
+
+
 def printable(text: str) -> str:
     """It may come from the network: printable, and not too long for a log line or a page."""
     return one_line(text)[:500] or "no reason given"

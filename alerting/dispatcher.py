@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from alerting.attempt import attempt, printable, where
+from alerting.attempt import attempt, failure_of, printable, where
 from alerting.delivery import MAX_IN_DIGEST, Parcel, alone, digest_of, log_result, parcel_of, put_off, settled
 from alerting.notification import DeliveryError, Notification, OutboxMessage
 from alerting.notifier import Notifier, StateNotifier
@@ -21,6 +21,9 @@ from alerting.receiver_identity import Successors, follow
 from alerting.retry_policy import DEFAULT_RETRY_POLICY, Failure, ReceiverTrouble, RetryPolicy, next_attempt, pause
 
 log = structlog.get_logger(__name__)
+
+CLOCK_MARGIN = timedelta(minutes=1)
+"""A clock that is set back by less is waited for."""
 
 
 class Dispatcher:
@@ -54,7 +57,9 @@ class Dispatcher:
         self._policy = policy
         self._random_fraction = random_fraction
         self._sending: dict[str, asyncio.Task[None]] = {}
-        self._retry_after: dict[str, datetime] = {}
+        self._left_alone: dict[str, datetime] = {}
+        """Receivers that take nothing at all now, or want to be left alone, until when."""
+        self._looked_at = now()
         self._changed: set[str] = set()
         """Receivers that are others than before: what they rejected is tried again at once."""
         self.attempts = Counter(
@@ -102,7 +107,7 @@ class Dispatcher:
         self._changed |= receivers.keys() - same.keys()
         self._receivers = dict(receivers)
         self._kinds = dict(kinds or {})
-        self._retry_after.clear()
+        self._left_alone.clear()
         self.wake()
 
     def failing(self, now: datetime) -> Mapping[str, str]:
@@ -162,7 +167,7 @@ class Dispatcher:
                 if row.oldest is None or failed is None or (before is not None and before > failed):
                     continue
                 self._trouble[row.name] = ReceiverTrouble(row.oldest, Failure(row.last_error, row.permanent))
-                self._changed |= {row.name} if row.permanent else set()
+                self._changed.add(row.name)
 
     def _note_trouble(self, receiver: str, failure: Failure | None) -> None:
         """Whether the receiver is in trouble, by what came of the latest attempt."""
@@ -170,6 +175,7 @@ class Dispatcher:
         if name is None or name not in self._receivers:
             return
         if failure is None:
+            self._left_alone.pop(name, None)
             if self._trouble.pop(name, None) is not None:  # it takes something again, so all that waits is due
                 self._changed.add(name)
         else:
@@ -197,14 +203,17 @@ class Dispatcher:
     async def _lease_due(self) -> float:
         """Starts what is due. Seconds until it should be looked at again."""
         now = self._now()
-        self._retry_after = {name: until for name, until in self._retry_after.items() if until > now}
+        if now < self._looked_at - CLOCK_MARGIN:  # by another clock nothing would be due for long
+            self._left_alone, self._changed = {}, set(self._receivers)
+        self._looked_at = now
+        self._left_alone = {name: until for name, until in self._left_alone.items() if until > now}
         free = self._policy.concurrency - len(self._sending)
         try:
             if free > 0:
                 async with self._leasing:
                     await self._outbox.expedite(self._changed, now)
                     self._changed = set()
-                    busy = self._sending.keys() | self._retry_after.keys()
+                    busy = self._sending.keys() | self._left_alone.keys()
                     for lease in await self._outbox.lease(now, duration=self._policy.lease, limit=free, busy=busy):
                         if not self._stopping:
                             self._start(lease)
@@ -217,7 +226,7 @@ class Dispatcher:
         if self._outbox_failures:
             log.info("outbox works again")
         self._outbox_failures = 0
-        times = [each for each in (due, *self._retry_after.values()) if each is not None and each > now]
+        times = [each for each in (due, *self._left_alone.values()) if each is not None and each > now]
         return max(0.001, min([self._policy.poll_interval, *((each - now).total_seconds() for each in times)]))
 
     def post(self, receiver: str, sending: Callable[[], Awaitable[None]]) -> bool:
@@ -225,7 +234,7 @@ class Dispatcher:
         may make it another state. False: it is busy, wants to be left alone, or is none.
         """
         notifier = self._receivers.get(receiver)
-        if notifier is None or self._stopping or receiver in self._sending or receiver in self._retry_after:
+        if notifier is None or self._stopping or receiver in self._sending or receiver in self._left_alone:
             return False
         self._begin(receiver, self._post(receiver, notifier, sending()))
         return True
@@ -285,8 +294,8 @@ class Dispatcher:
         if result.again is None:
             for id in (message.id, *parcel.ids):
                 self._addresses_done.pop(id, None)
-        if failure is not None and failure.retry_after is not None and result.again is not None:
-            self._retry_after[receiver] = result.again
+        if failure is not None and result.again is not None and (failure.away or failure.retry_after is not None):
+            self._left_alone[receiver] = result.again
         return settled(result, lease, parcel)
 
     async def _write_until_done(self, write: Callable[[], Awaitable[None]], id: str) -> None:
@@ -315,14 +324,14 @@ class Dispatcher:
                 self._addresses_done[message.id] = (done | error.done, refused)
             if error.permanent and error.done:
                 return Failure(printable(refused), permanent=True, in_part=True)
-            return Failure(printable(error.reason), error.permanent, error.retry_after)
+            return failure_of(error)
         return Failure(printable(refused), permanent=True, in_part=True) if refused and not failure else failure
 
     async def _post(self, receiver: str, notifier: Notifier, sending: Awaitable[None]) -> None:
         try:
             failure = await attempt(receiver, sending, self._policy.deadline)
         except DeliveryError as error:
-            failure = Failure(printable(error.reason), error.permanent, error.retry_after)
+            failure = failure_of(error)
         if self._receivers.get(receiver) != notifier:
             return
         trouble = self._trouble.get(receiver)
@@ -332,7 +341,7 @@ class Dispatcher:
             self._note_trouble(receiver, failure)
             self._post_failures[receiver] = failure
             if failure.retry_after is not None:
-                self._retry_after[receiver] = self._now() + timedelta(seconds=failure.retry_after)
+                self._left_alone[receiver] = self._now() + timedelta(seconds=failure.retry_after)
         elif trouble and (not trouble.failure.permanent or trouble.failure is self._post_failures.get(receiver)):
             log.info("state posted again", receiver=receiver)
             self._note_trouble(receiver, None)

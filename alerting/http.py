@@ -24,6 +24,9 @@ DEADLINE = 10.0
 TEMPORARY_STATUSES = frozenset({408, 425, 429})
 """Refusals that say: later. So does every 5xx."""
 
+AWAY_STATUSES = frozenset({429, 502, 503, 504})
+"""Answers that say nothing of what was sent: it is too early, or there is nobody behind the proxy."""
+
 MAX_RETRY_AFTER = 86_400.0
 """Seconds; a longer Retry-After is cut to this."""
 
@@ -70,14 +73,15 @@ async def send(
     name that points elsewhere a moment later gains nothing. Redirects are not followed and proxies of the environment
     are not used. Of the answer only status and headers are read: a body that never ends costs nothing.
     """
-    wanted = _parsed(url)
+    wanted, progress = _parsed(url), _Progress()
     try:
         async with asyncio.timeout(deadline):
             addresses = await _addresses(wanted, allow_private, resolve)
             tls = await (trust or Trust()).context() if wanted.scheme == "https" else _NO_TLS
-            answer = await _first_that_connects(wanted, addresses, body, headers, tls, deadline)
+            answer = await _first_that_connects(wanted, addresses, body, headers, tls, deadline, progress)
     except TimeoutError:
-        raise DeliveryError(f"{_place(wanted)} did not answer within {deadline:g} s") from None
+        said = f"{_place(wanted)} did not answer within {deadline:g} s"
+        raise DeliveryError(said, away=not progress.connected) from None
     _check_answer(answer, wanted, sent_at)
 
 
@@ -104,6 +108,16 @@ def retry_after(answer: httpx.Response, sent_at: datetime | None) -> float | Non
     return min(max(0.0, (until - since).total_seconds()), MAX_RETRY_AFTER)
 
 
+class _Progress:
+    """How far an attempt has come."""
+
+    connected = False
+
+    async def note(self, event: str, info: Mapping[str, object]) -> None:
+        """Called by the transport, which names its steps."""
+        self.connected = self.connected or event.endswith("send_request_headers.started")
+
+
 def _parsed(url: Secret) -> httpx.URL:
     try:
         return parsed(url.reveal())
@@ -122,14 +136,14 @@ async def _addresses(url: httpx.URL, allow_private: bool, resolve: Resolve) -> l
     try:
         texts = await resolve(host, url.port or (443 if url.scheme == "https" else 80))
     except (OSError, UnicodeError):
-        raise DeliveryError(f"the name of {_place(url)} cannot be resolved") from None
+        raise DeliveryError(f"the name of {_place(url)} cannot be resolved", away=True) from None
     found = [ipaddress.ip_address(text.partition("%")[0]) for text in texts]
     fit = [address for address in found if blocked_reason(address, allow_private=allow_private) is None]
     if fit:
         return fit
     why = blocked_reason(found[0], allow_private=allow_private) if found else None
     if why is None:
-        raise DeliveryError(f"the name of {_place(url)} has no address")
+        raise DeliveryError(f"the name of {_place(url)} has no address", away=True)
     raise DeliveryError(f"{_place(url)} is {why}", permanent=True)
 
 
@@ -140,6 +154,7 @@ async def _first_that_connects(
     headers: Mapping[str, str],
     tls: ssl.SSLContext,
     deadline: float,
+    progress: _Progress,
 ) -> httpx.Response:
     """One attempt per address until one takes the connection; after that the answer is the answer.
 
@@ -156,7 +171,7 @@ async def _first_that_connects(
                 url.copy_with(host=str(address), fragment=None),
                 headers={"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity", **_login(url), **headers},
                 content=body,
-                extensions={"sni_hostname": host, "timeout": patience},
+                extensions={"sni_hostname": host, "timeout": patience, "trace": progress.note},
             )
             try:
                 answer = await transport.handle_async_request(request)
@@ -167,7 +182,7 @@ async def _first_that_connects(
                 raise DeliveryError(f"{_place(url)}: {_reason(error)}") from None
             await answer.aclose()
             return answer
-    raise DeliveryError(f"{_place(url)} cannot be reached: {failed}")
+    raise DeliveryError(f"{_place(url)} cannot be reached: {failed}", away=True)
 
 
 def _login(url: httpx.URL) -> dict[str, str]:
@@ -186,7 +201,8 @@ def _check_answer(answer: httpx.Response, url: httpx.URL, sent_at: datetime | No
     said = f"{_place(url)} answered {status}"
     if 300 <= status < 400:
         said += ", a redirect, which is not followed"
-    raise DeliveryError(said, permanent=not passing, retry_after=retry_after(answer, sent_at) if passing else None)
+    later = retry_after(answer, sent_at) if passing else None
+    raise DeliveryError(said, permanent=not passing, retry_after=later, away=status in AWAY_STATUSES)
 
 
 def _reason(error: Exception) -> str:

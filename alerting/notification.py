@@ -68,7 +68,8 @@ class DeliveryError(Exception):
 
     ``retry_after`` is what the receiver asked for, in seconds. The text never holds a secret or a URL's path.
     ``done`` are addresses that need no more of it: they have it, or were refused for good, which ``refused`` says.
-    Permanent, and some done: the others have it, and that is all there is to it.
+    Permanent, and some done: the others have it, and that is all there is to it. ``away``: it takes nothing at all now,
+    whatever it is sent.
     """
 
     def __init__(
@@ -79,10 +80,12 @@ class DeliveryError(Exception):
         retry_after: float | None = None,
         done: Iterable[str] = (),
         refused: str = "",
+        away: bool = False,
     ) -> None:
         super().__init__(reason)
         self.done = frozenset(done)
         self.refused = refused
         self.reason = reason
         self.permanent = permanent
+        self.away = away
         self.retry_after = retry_after

@@ -52,6 +52,8 @@ class Failure:
     retry_after: float | None = None
     in_part: bool = False
     """Some of its addresses have it, and the others are refused for good."""
+    away: bool = False
+    """The receiver takes nothing at all now: what else it is owed waits until this is tried again."""
 
 
 TROUBLE_AFTER = timedelta(minutes=10)

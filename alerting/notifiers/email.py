@@ -138,15 +138,17 @@ class Notifier:
             yield replace(remark, setting=f"smtp.{remark.setting}")
 
     async def send(self, notification: Notification) -> None:
-        mail = build_mail(notification, self)
+        mail, ready = build_mail(notification, self), asyncio.Event()
         try:
-            refused = await _send_mail(self, mail, notification.done)
+            refused = await _send_mail(self, mail, notification.done, ready)
         except aiosmtplib.SMTPRecipientsRefused as error:
             if not notification.done:
                 raise _failure(self, error) from None
             refused = {each.recipient: (each.code, each.message) for each in error.recipients}
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # TLS and time-outs are OSErrors
-            raise _failure(self, error) from None
+            failure = _failure(self, error)
+            failure.away = not ready.is_set()
+            raise failure from None
         _settle(self.smtp, _recipients(mail), refused)
 
     def destination(self) -> Secret:
@@ -188,7 +190,8 @@ def header_text(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-async def _send_mail(settings: Notifier, mail: EmailMessage, done: Set[str]) -> Refused:
+async def _send_mail(settings: Notifier, mail: EmailMessage, done: Set[str], ready: asyncio.Event) -> Refused:
+    """Sets ``ready`` once the server is ready to take mail."""
     smtp = settings.smtp
     to = [address for address in _recipients(mail) if address not in done]
     if not to:
@@ -207,6 +210,7 @@ async def _send_mail(settings: Notifier, mail: EmailMessage, done: Set[str]) -> 
             await client.connect()
             if smtp.username is not None and smtp.password is not None:
                 await client.login(smtp.username, smtp.password.reveal())
+            ready.set()
             refused = await _sent(client, mail, to)
         await _quit(client)
     finally:

@@ -216,13 +216,13 @@ async def test_a_receiver_that_never_answers_is_given_up_soon(rig: Rig) -> None:
     rig.fall_silent()
     with pytest.raises(DeliveryError) as caught:
         await rig.impatient.send(news())
-    assert not caught.value.permanent
+    assert (caught.value.permanent, caught.value.away) == (False, False), "somebody is there"
 
 
 async def test_a_receiver_that_is_down_may_come_back(rig: Rig) -> None:
     with pytest.raises(DeliveryError, match="refused") as caught:
         await rig.unplugged.send(news())
-    assert not caught.value.permanent
+    assert (caught.value.permanent, caught.value.away) == (False, True)
 
 
 @pytest.fixture(params=[kind for kind in KINDS if kind != "email"])
@@ -248,12 +248,12 @@ async def test_answers_over_http(web: Rig) -> None:
     for status in (301, 308, 400, 401, 403, 404, 410, 413):
         error = await answered(web, reply(status, "Location: https://127.0.0.1:1/elsewhere\r\nRetry-After: 9\r\n"))
         assert error is not None
-        assert (error.permanent, error.retry_after) == (True, None)
+        assert (error.permanent, error.retry_after, error.away) == (True, None, False)
         assert f"answered {status}" in error.reason
     for status in (429, 500, 502, 503):
         error = await answered(web, reply(status, "Retry-After: 17\r\n"))
         assert error is not None
-        assert (error.permanent, error.retry_after) == (False, 17)
+        assert (error.permanent, error.retry_after, error.away) == (False, 17, status != 500)
     assert len(web.taken()) == 15, "no redirect was followed, and nothing sent twice"
 
 

@@ -234,7 +234,14 @@ def test_a_date_means_nothing_where_no_time_is_known() -> None:
 async def test_the_whole_attempt_has_an_end(server: HookServer, behave: Behaviour) -> None:
     server.behave = behave
     error = await failure(replace(notifier(server), timeout=LITTLE))
-    assert not error.permanent
+    assert (error.permanent, error.away) == (False, False), "it may be what was sent"
+    assert "did not answer within 0.3 s" in error.reason
+
+
+async def test_who_takes_no_connection_in_time_takes_nothing_at_all(server: HookServer) -> None:
+    url = Secret(f"https://127.0.0.1:{server.port}/")  # it waits for a request, and we for its part of the handshake
+    error = await failure(replace(notifier(server), url=url, timeout=LITTLE))
+    assert (error.permanent, error.away) == (False, True)
     assert "did not answer within 0.3 s" in error.reason
 
 
@@ -416,7 +423,7 @@ async def test_a_name_that_cannot_be_resolved_may_be_back_later() -> None:
     for resolve, said in ((broken, "cannot be resolved"), (names(hooks_test=[]), "has no address")):
         with pytest.raises(DeliveryError, match=said) as caught:
             await send(Secret("http://hooks.test/secret"), b"{}", {}, resolve=resolve)
-        assert not caught.value.permanent
+        assert (caught.value.permanent, caught.value.away) == (False, True)
         assert "secret" not in caught.value.reason
 
 

@@ -141,6 +141,42 @@ async def test_once_it_takes_anything_all_is_due_and_of_what_came_and_went_the_e
     assert oncall.got == ["other", "resolved"]
 
 
+async def test_who_takes_nothing_at_all_is_told_the_eldest_first_when_it_is_back(store, clock):
+    """What comes in meanwhile is due at once, and would be the first to be tried, as often as there is something."""
+    oncall = Receiver(no("refused", away=True), no("refused", away=True))
+    await put(store, message("a"))
+    async with delivering(store, {"oncall": oncall}, clock) as dispatcher:
+        for attempt, wait in ((1, 7.5), (2, 12.5)):
+            await until(lambda n=attempt: attempts(dispatcher) == {("oncall", "retried"): n})
+            await put(store, message(f"b{attempt}", about=f"of b{attempt}"))
+            turns = dispatcher.turns
+            dispatcher.wake()
+            await until(lambda n=turns: dispatcher.turns > n + 1)
+            assert oncall.asked == ["a"] * attempt
+            clock.pass_by(wait)
+        await until(lambda: len(oncall.got) == 3)
+    assert oncall.got == ["a", "b1", "b2"]
+
+
+async def test_one_message_that_is_not_taken_holds_up_no_other(store, clock):
+    oncall = Receiver(no("500"))
+    await put(store, message("bad"), message("a", about="i2"))
+    async with delivering(store, {"oncall": oncall}, clock) as dispatcher:
+        await until(lambda: oncall.got == ["a", "bad"])
+        await idle(dispatcher, store, clock)
+    assert oncall.asked == ["bad", "a", "bad"]
+
+
+async def test_a_clock_that_is_set_back_makes_nobody_wait(store, clock):
+    oncall = Receiver(no("refused", away=True))
+    await put(store, message("a"))
+    async with delivering(store, {"oncall": oncall}, clock) as dispatcher:
+        await until(lambda: attempts(dispatcher) == {("oncall", "retried"): 1})
+        await put(store, message("b", about="i2"))
+        clock.pass_by(-3600)
+        await until(lambda: oncall.got == ["a", "b"])
+
+
 async def test_a_receiver_that_rejects_us_is_marked_tried_slowly_and_given_up_after_a_day(store, clock):
     hook = Receiver(*[no("401 who are you", permanent=True)] * 99)
     await put(store, message("a", "hook"))

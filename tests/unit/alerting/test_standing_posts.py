@@ -145,7 +145,7 @@ async def test_a_receiver_that_takes_nothing_that_stands_is_in_trouble_and_left_
         await standing.post_due()
         assert len(am.posted) == 1
         clock.pass_by(240)
-        await until(lambda: "am" not in dispatcher._retry_after)
+        await until(lambda: "am" not in dispatcher._left_alone)
         await standing.post_due()
         await until(lambda: len(am.posted) == 2 and not dispatcher._sending)
         assert dispatcher.failing(clock()) == {"am": "am rejects what it is told: gone for good"}

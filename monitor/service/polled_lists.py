@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from alerting.tls_trust import Trust
 from checks.common.text import one_line
 from monitor.config.model import PolledList, ZoneEntry
 from monitor.config.zone_sources import SourceTrouble
 from monitor.service.followed_source import Reading, SourceState, SourceUnread, ZoneGroups
-from monitor.service.powerdns_api import ListUnread, listed_zones
+from monitor.service.powerdns_api import listed_zones
+from monitor.service.zone_list_reader import ListUnread
 
 POWERDNS = "powerdns "
 """How the names of these sources begin."""
@@ -15,9 +17,12 @@ POWERDNS = "powerdns "
 
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """Its zones have no groups, and those that are removed from it are not asked for."""
+    """Its zones have no groups, and those that are removed from it are not asked for. The certificates that are trusted
+    are read once for all of them.
+    """
 
     polled: PolledList
+    trust: Trust
 
     @property
     def name(self) -> str:
@@ -43,7 +48,7 @@ class ListSource:
 
     async def read(self, known: SourceState, announced_by: str) -> Reading:
         try:
-            listed = await listed_zones(self.polled.url, self.polled.api_key)
+            listed = await listed_zones(self.polled.url, self.polled.api_key, self.trust)
         except ListUnread as error:
             raise SourceUnread(SourceTrouble.failing(self.name, one_line(str(error)))) from None
         return Reading(dict.fromkeys(listed.names, ()), passed_over=listed.passed_over)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+from alerting.tls_trust import Trust
 from checks.model import Server
 from monitor.clock import Now, now
 from monitor.config.model import Config
@@ -76,8 +77,8 @@ class SourcedZones:
 
 def followed_sources(config: Config, now: Now = now, servers: Servers = dict) -> tuple[FollowedSource, ...]:
     """The sources of the configuration that are asked for while the service runs; the first has a zone."""
-    client = CatalogClient(config.probe, config.keys, now)
+    client, trust = CatalogClient(config.probe, config.keys, now), Trust()
     return (
         *(CatalogSource(catalog, client, servers) for catalog in config.catalogs),
-        *(ListSource(each) for each in config.polled_lists),
+        *(ListSource(each, trust) for each in config.polled_lists),
     )

@@ -12,17 +12,23 @@ from datetime import timedelta
 import pytest
 
 from alerting.model import Secret
+from alerting.tls_trust import Trust
 from monitor.clock import now
 from monitor.config.model import Config, PolledList, ZoneEntry
 from monitor.service import powerdns_api
 from monitor.service.follower import Follower
-from monitor.service.powerdns_api import ListUnread, listed_zones
 from monitor.service.sourced_zones import followed_sources
+from monitor.service.zone_list_reader import ListedZones, ListUnread
 from tests.support.powerdns_api import API_KEY, PowerDnsApi
 from tests.support.powerdns_api import powerdns_api as running_api
 
 KEY = Secret(API_KEY)
+TRUST = Trust()
 HOUR = timedelta(hours=1)
+
+
+async def listed(url: str, key: Secret = KEY) -> ListedZones:
+    return await powerdns_api.listed_zones(url, key, TRUST)
 
 
 @pytest.fixture(scope="module")
@@ -33,21 +39,21 @@ def api() -> Iterator[PowerDnsApi]:
 
 
 async def test_the_zones_that_it_has(api: PowerDnsApi) -> None:
-    listed = await listed_zones(api.url, KEY)
-    assert listed.passed_over == ()
+    found = await listed(api.url)
+    assert found.passed_over == ()
     names = {"example.test.", "big.letters.test.", "0-15.2.0.192.in-addr.arpa.", "xn--bcher-kva.test."}
-    assert listed.names == names
+    assert found.names == names
 
 
 async def test_a_key_that_is_not_its_own(api: PowerDnsApi) -> None:
     with pytest.raises(ListUnread, match="it answers with status 401: it does not accept the API key") as caught:
-        await listed_zones(api.url, Secret("another"))
+        await listed(api.url, Secret("another"))
     assert "another" not in str(caught.value)
 
 
 async def test_a_place_where_no_zones_are(api: PowerDnsApi) -> None:
     with pytest.raises(ListUnread, match="it answers with status 404"):
-        await listed_zones(api.url.replace("localhost/zones", "elsewhere/zones"), KEY)
+        await listed(api.url.replace("localhost/zones", "elsewhere/zones"))
 
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -87,11 +93,12 @@ async def broken_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     ("answer", "told"),
     [
         (said("<html>"), "its answer is not JSON"),
-        (said("[" * 100_000), "its answer is not JSON"),
+        (said('[{"a":' + "[" * 60_000), "its answer is not JSON"),
+        (said("[" * 100_000), "its answer is not a list of zones: element 1 has no name"),
         (said("\xff".encode("latin-1")), "its answer is not JSON"),
         (said('{"error": "x"}'), "its answer is not a list of zones"),
-        (said('["a.test."]'), "its answer is not a list of zones: one of 1 element has no name"),
-        (said('[{"name": "a.test."}, {"name": 7}]'), "one of 2 elements has no name"),
+        (said('["a.test."]'), "its answer is not a list of zones: element 1 has no name"),
+        (said('[{"name": "a.test."}, {"name": 7}]'), "element 2 has no name"),
         (said("[]", "302 Found", "Location: http://127.0.0.1:1/\r\n"), "it answers with status 302"),
         (said("[]", "500 \x1b[2J"), "it cannot be asked|it answers with status 500$"),
         (said("[]", more="Content-Encoding: gzip\r\n"), "it compresses its answer, though that was not asked for"),
@@ -102,7 +109,7 @@ async def broken_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def test_what_is_no_list_is_not_believed(answer: Answer, told: str) -> None:
     async with answering(answer) as url:
         with pytest.raises(ListUnread, match=told) as caught:
-            await listed_zones(url, KEY)
+            await listed(url)
     assert str(caught.value).isprintable()
     assert API_KEY not in str(caught.value)
 
@@ -121,7 +128,7 @@ async def test_an_answer_without_an_end_is_ended_by_us(monkeypatch: pytest.Monke
 
     async with answering(endless) as url:
         with pytest.raises(ListUnread, match="its answer is larger than 1 MB"):
-            await listed_zones(url, KEY)
+            await listed(url)
     assert sent < 64 * 1024 * 1024
 
 
@@ -139,7 +146,7 @@ async def test_an_answer_that_drips_is_ended_by_us(monkeypatch: pytest.MonkeyPat
 
     async with answering(dripping) as url:
         with pytest.raises(ListUnread, match=r"it has not answered in full within 0\.3 s"):
-            await listed_zones(url, KEY)
+            await listed(url)
     assert dripped.is_set()
 
 
@@ -147,23 +154,23 @@ async def test_nobody_listens(api: PowerDnsApi) -> None:
     async with answering(said("[]")) as url:
         pass
     with pytest.raises(ListUnread, match="it cannot be asked"):
-        await listed_zones(url, KEY)
+        await listed(url)
 
 
 async def test_no_proxy_is_told_the_key(api: PowerDnsApi, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setitem(os.environ, name, "http://127.0.0.1:1/")
-    assert (await listed_zones(api.url, KEY)).names
+    assert (await listed(api.url)).names
 
 
 async def test_names_that_can_be_none_are_passed_over_and_variants_are_their_zone() -> None:
     rows = [{"name": name} for name in ("a.test.", "b.test..inside", "a..\x1b[2J", "x" * 70 + ".test.", ".")]
     async with answering(said(json.dumps(rows))) as url:
-        listed = await listed_zones(url, KEY)
-    assert listed.names == {"a.test.", "b.test.", ".", "a."}
-    assert len(listed.passed_over) == 1
-    assert listed.passed_over[0].isprintable()
-    assert listed.passed_over[0].count('"') == 2, "the name stands there once"
+        found = await listed(url)
+    assert found.names == {"a.test.", "b.test.", ".", "a."}
+    assert len(found.passed_over) == 1
+    assert found.passed_over[0].isprintable()
+    assert found.passed_over[0].count('"') == 2, "the name stands there once"
 
 
 # What becomes of the zones.

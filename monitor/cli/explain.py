@@ -26,7 +26,8 @@ def command(subject: str, config: Path | None, servers: tuple[str, ...], moment:
     """Explain a CODE (what it means, its causes, its cure) or a ZONE (how it stands, and why).
 
     A zone is asked and evaluated before your eyes: every query, what came back, what each check made of it, and, with
-    a configuration, who would hear of it. A name without any dot is taken for a code; the zone is then "com.".
+    a configuration, who would hear of it, what is silenced, and which incidents are open. A name without any dot is
+    taken for a code; the zone is then "com.".
     """
     import asyncio
     from difflib import get_close_matches
@@ -44,7 +45,12 @@ def command(subject: str, config: Path | None, servers: tuple[str, ...], moment:
         raise Failure(f"{subject!r} is neither a code nor the name of a zone{hint}", 2)
 
     from monitor.cli.configuration import zone_wanted
+    from monitor.cli.zone_alerting import read_zone_alerting
     from monitor.cli.zone_check.check_zone import check_zone
     from monitor.cli.zone_report import zone_text
+    from monitor.clock import now
 
-    click.echo(zone_text(asyncio.run(check_zone(zone_wanted(subject, servers, config), moment))))
+    what = zone_wanted(subject, servers, config)
+    report = asyncio.run(check_zone(what, moment))
+    at = now()
+    click.echo(zone_text(report, asyncio.run(read_zone_alerting(what, at)), at))

@@ -1,6 +1,7 @@
 """Tells why a zone stands as it does: what was asked, what came back, and who would hear of it."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from alerting.incident import Cause, Incident
 from alerting.routing import route
@@ -8,19 +9,22 @@ from checks.common.text import enumerated, format_duration, one_line, truncate
 from checks.model import Finding, Observation
 from checks.model.finding_type import Severity
 from monitor.cli.output import heading, last_look
+from monitor.cli.zone_alerting import ZoneAlerting
 from monitor.cli.zone_check.check_zone import ZoneReport
 from monitor.web.identity_view import identity_lines
 from monitor.web.tree_view import tree_lines
 
 
-def zone_text(report: ZoneReport) -> str:
-    """Every question, what came back, what each check made of it, and who would hear of it."""
-    return "\n".join(map(one_line, _zone_lines(report)))
+def zone_text(report: ZoneReport, known: ZoneAlerting, at: datetime) -> str:
+    """Every question, what came back, what each check made of it, who would hear of it, and what is ``known`` of the
+    zone's incidents.
+    """
+    return "\n".join(map(one_line, _zone_lines(report, known, at)))
 
 
-def _zone_lines(report: ZoneReport) -> Iterator[str]:
+def _zone_lines(report: ZoneReport, known: ZoneAlerting, at: datetime) -> Iterator[str]:
     yield heading(report)
-    for problem in report.notes:
+    for problem in filter(None, (*report.notes, known.note)):
         yield f"note: {problem}"
     for number, polls in enumerate(report.looks, 1):
         for poll in polls:
@@ -45,7 +49,11 @@ def _zone_lines(report: ZoneReport) -> Iterator[str]:
     if report.findings:
         yield ""
         yield "who hears of it"
-        yield from dict.fromkeys(f"  {text}" for text in receivers_text(report))
+        yield from dict.fromkeys(f"  {text}" for text in receivers_text(report, known, at))
+    if lines := list(known.lines(at)):
+        yield ""
+        yield "open incidents"
+        yield from lines
 
 
 def observation_text(seen: Observation) -> str:
@@ -78,7 +86,7 @@ def check_text(report: ZoneReport, check: str) -> Iterator[str]:
         yield f"unsure of {unsure.server}{f' {unsure.address}' if unsure.address else ''}: {unsure.reason}"
 
 
-def receivers_text(report: ZoneReport) -> Iterator[str]:
+def receivers_text(report: ZoneReport, known: ZoneAlerting, at: datetime) -> Iterator[str]:
     """For each finding its receivers, were it an incident of its own: those of one code at one server say the same."""
     if not report.watched:
         yield "nobody: the zone is not in a configuration"
@@ -95,6 +103,8 @@ def receivers_text(report: ZoneReport) -> Iterator[str]:
             yield f"{about}: nobody; there are no receivers"
         elif not receivers:
             yield f"{about}: nobody; no route matches"
+        elif silence := known.silence_of(report, finding, at):
+            yield f"{about}: nobody; {silence[0].lower()}{silence[1:]}"
         else:
             yield f"{about}: {enumerated(receivers, 20)}, once it has stood for {format_duration(config.policy.grace)}"
 

@@ -115,9 +115,14 @@ def remembered(db: Database) -> StoredState:
             destinations=outbox.destinations(db),
             record_memories=tuple(record_memories(db)),
             zone_sources=tuple(zone_sources(db)),
-            silences=tuple(_decoded(Silence, "silences", "id", db.query(_SILENCES))),
+            silences=tuple(silences(db)),
             transfers=tuple(zone_transfers(db)),
         )
+
+
+def silences(db: Database) -> Iterator[Silence]:
+    """Those that are kept, by their beginning."""
+    return _decoded(Silence, "silences", "id", db.query(_SILENCES))
 
 
 def record_memories(db: Database, only: str | None = None) -> Iterator[RecordMemory]:

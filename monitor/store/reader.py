@@ -14,6 +14,8 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from alerting.incident import Incident
+from alerting.silences import Silence
 from checks.model.remembered import RememberedRecords
 from checks.zone_state.model import ZoneState
 from monitor.state.ports import AddressHistoryRow, StoreError, StoreUnavailable
@@ -46,6 +48,14 @@ class Reader:
         """What each address of that zone served, as ``Store.address_history`` has it."""
         return await asyncio.to_thread(self._address_history, zone, since, limit)
 
+    async def incidents(self, zone: str, limit: int) -> Sequence[Incident]:
+        """The newest that have to do with that zone, open or over."""
+        return await asyncio.to_thread(self._incidents, zone, limit)
+
+    async def silences(self) -> Sequence[Silence]:
+        """All that are kept."""
+        return await asyncio.to_thread(self._silences)
+
     async def backup(self, path: str) -> None:
         """A compact copy as of now, while the service runs on. Refuses to replace a file."""
         await asyncio.to_thread(self._backup, Path(path))
@@ -65,6 +75,14 @@ class Reader:
     def _address_history(self, zone: str, since: datetime, limit: int) -> Sequence[AddressHistoryRow]:
         with as_store_errors(self._path):
             return history.address_history(self._db, zone, since, limit)
+
+    def _incidents(self, zone: str, limit: int) -> Sequence[Incident]:
+        with as_store_errors(self._path):
+            return history.incidents(self._db, limit, None, zone)
+
+    def _silences(self) -> Sequence[Silence]:
+        with as_store_errors(self._path):
+            return list(history.silences(self._db))
 
     def _backup(self, to: Path) -> None:
         with as_store_errors(self._path):

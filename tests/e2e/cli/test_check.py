@@ -18,6 +18,7 @@ from checks.model.signing import with_signer
 from checks.zone_state.model import ZoneState
 from monitor.cli import nagios
 from monitor.cli.output import as_data, heading
+from monitor.cli.zone_alerting import ZoneAlerting
 from monitor.cli.zone_check.check_zone import ZoneReport, check_zone
 from monitor.cli.zone_check.in_motion import in_motion
 from monitor.cli.zone_check.target import parse_target
@@ -196,7 +197,7 @@ async def test_a_server_that_is_a_step_behind_at_both_looks_but_moves_is_in_moti
     line, status = nagios.line(asked)
     assert status == 0
     assert line.startswith("SOAWATCH OK - pair.example. 2 addresses: a change is in motion, to 1002: ns2 (")
-    assert "in motion, so nobody is accused: ns2" in zone_text(asked)
+    assert "in motion, so nobody is accused: ns2" in zone_text(asked, ZoneAlerting(), now())
 
 
 async def test_who_is_late_of_several_machines_behind_one_address_is_named(pair: Pair) -> None:

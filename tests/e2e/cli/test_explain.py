@@ -1,12 +1,18 @@
 """soawatch explain: every code in words; a zone with all that was asked, found, and who would hear of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alerting.finding_types import FINDING_TYPES
+from alerting.incident import Acknowledgement, Cause, Incident
+from alerting.silences import Matchers, Silence
+from checks.model.finding_type import Severity
 from monitor.clock import now
 from monitor.pair.pair import Pair
+from monitor.state.ports import Commit
+from monitor.store.sqlite import SqliteStore
 from tests.support.speaking import say
 
 ZONE = "pair.example."
@@ -89,6 +95,40 @@ async def test_a_zone_and_who_hears_of_it(tmp_path: Path) -> None:
         said = await say("explain", ZONE, "-c", config, "--moment", "0.1")
         assert heard(said.out)["transfer-open at ns2"] == "nobody; no route matches"
         assert "  → warning transfer-open: ns2" in said.out
+        await what_is_silenced_and_who_knows_of_it(tmp_path, config, plain + RECEIVERS)
+
+
+async def what_is_silenced_and_who_knows_of_it(tmp_path: Path, config: Path, text: str) -> None:
+    """By a maintenance window, by somebody at the service; and a database that cannot be read."""
+    window = '[[maintenance]]\nname = "night"\nstart = "00:00"\nduration = "24h"\nservers = "ns2"\ncomment = "disk"\n'
+    config.write_text(text + window)
+    said = await say("explain", ZONE, "-c", config, "--moment", "0.1")
+    assert heard(said.out)["transfer-open at ns2"].startswith("nobody; silenced by configuration until ")
+    assert "open incidents" not in said.out
+    config.write_text(text)
+    at = now()
+    silence = Silence("s1", Matchers(zones=("pair.*",)), at, None, "anna", "new\x1b[2J disk", at)
+    one = Incident(
+        "i1", Cause("zone", ZONE), Severity.WARNING, "open", (ZONE,), ("ns2",), opened_at=at, began_at=at,
+        codes=("transfer-open",), acknowledged=Acknowledgement(at, "bert", "mine"), silences=("s1",),
+    )  # fmt: skip
+    over = replace(one, id="i2", phase="resolved", resolved_at=at)
+    store = await SqliteStore.open(tmp_path / "soawatch.db", now)
+    await store.commit(Commit(incidents=(one, over), silences=(silence,)))
+    await store.close()
+    said = await say("explain", ZONE, "-c", config, "--moment", "0.1")
+    assert said.plain
+    assert heard(said.out)["transfer-open at ns2"] == r"nobody; silenced by anna without an end: new\x1b[2J disk"
+    first, *more = said.out.partition("\nopen incidents\n")[2].splitlines()
+    assert first.startswith("  i1, warning since ")
+    assert more == [
+        f"    Acknowledged by bert, {at:%Y-%m-%d %H:%M:%S} UTC: mine; nobody is reminded of it",
+        r"    Silenced by anna without an end: new\x1b[2J disk",
+    ]
+    (tmp_path / "soawatch.db").write_bytes(b"this is no database" * 1000)
+    said = await say("explain", ZONE, "-c", config, "--moment", "0.1")
+    assert "note: what is silenced and who knows of what cannot be read: " in said.out
+    assert said.status == 0
 
 
 async def test_a_zone_of_no_configuration() -> None:

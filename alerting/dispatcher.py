@@ -263,19 +263,20 @@ class Dispatcher:
             told = f", so it goes to {', '.join(each.receiver for each in others)}" if others else ""
             result = DeliveryResult(message.id, self._now(), said + told, permanent=True)
         else:
-            result = await self._hand_over(lease, await self._parcel(message, notifier), notifier)
+            result = await self._hand_over(lease, await self._parcel(lease, notifier), notifier)
         self.attempts.labels(message.receiver, log_result(lease, result)).inc()
         if result.superseded:
             self.attempts.labels(message.receiver, "superseded").inc(len(result.superseded))
         await self._write_until_done(lambda: self._outbox.settle(result), result.id)
 
-    async def _parcel(self, message: OutboxMessage, notifier: Notifier) -> Parcel:
+    async def _parcel(self, lease: Lease, notifier: Notifier) -> Parcel:
         """What stands for all that waits of the incident; for people, where that came and went, of all that did."""
+        message = lease.message
         begun = message.id in self._addresses_done
         try:
             parcel = parcel_of(await self._outbox.backlog(message), begun=begun)
             if parcel.message.unheard and not isinstance(notifier, StateNotifier):
-                missed = await self._outbox.unheard(message.receiver, MAX_IN_DIGEST)
+                missed = await self._outbox.unheard(message.receiver, MAX_IN_DIGEST, resumed=lease.resumed)
                 if len(missed) > 1 and any(message.id in each.ids for each in missed):
                     return digest_of(missed)
         except OutboxError:

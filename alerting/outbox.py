@@ -25,6 +25,8 @@ class Lease:
     message: OutboxMessage
     attempt: int
     until: datetime
+    resumed: bool = False
+    """Whoever had it before has not said how that ended: it may have been taken, and is handed over as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ class Outbox(Protocol):
         ...
 
     async def lease(self, now: datetime, *, duration: float, limit: int, busy: Iterable[str] = ()) -> Sequence[Lease]:
-        """Due messages, at most one per receiver, each ours for ``duration`` seconds.
+        """Due messages, at most one per receiver, each ours for ``duration`` seconds, with all that waits for that
+        receiver about its incident. Those that are ``resumed`` come first, and with them what was leased together.
 
         Skipped are receivers in ``busy`` or with a lease that still runs, and messages of an incident of which the
         same receiver is owed an earlier one.
@@ -130,15 +133,22 @@ class Outbox(Protocol):
         ...
 
     async def backlog(self, message: OutboxMessage) -> Backlog:
-        """What waits for the receiver of a message about its incident; that alone where nothing else does."""
+        """What is leased with a message of what waits for its receiver about its incident; that alone where nothing
+        else does.
+        """
         ...
 
-    async def unheard(self, receiver: str, limit: int) -> Sequence[Backlog]:
-        """The incidents that came and went while the receiver took nothing, eldest first."""
+    async def unheard(self, receiver: str, limit: int, *, resumed: bool = False) -> Sequence[Backlog]:
+        """The incidents that came and went while the receiver took nothing, eldest first: they are leased, too.
+
+        ``resumed``: those that are leased already, and no others.
+        """
         ...
 
     async def settle(self, result: DeliveryResult) -> None:
-        """Keep the result; of a message that was settled before nothing changes."""
+        """Keep the result; of a message that was settled before nothing changes. Nothing is leased for its receiver
+        any more.
+        """
         ...
 
     async def expedite(self, receivers: Collection[str], now: datetime) -> None:

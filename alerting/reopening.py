@@ -37,10 +37,10 @@ def with_past(
     """Those that may open again from now on."""
     causes = {incident.cause for incident in opened}
     kept = [each for each in past.values() if each.cause not in causes]
-    ended = [*kept, *over]
-    if len(ended) == len(past) and all(_may_reopen(each, now) for each in ended[:1]):
+    ended = list(over)
+    if not ended and len(kept) == len(past) and all(_may_reopen(each, now) for each in kept[:1]):
         return past
-    return past_incidents([each for each in ended if _may_reopen(each, now)][-MAX_PAST_INCIDENTS:])
+    return past_incidents([each for each in (*kept, *ended) if _may_reopen(each, now)][-MAX_PAST_INCIDENTS:])
 
 
 def opened_by(alert: Alert, cause: Cause, past: PastIncidents, now: datetime) -> Incident:

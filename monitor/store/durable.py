@@ -232,8 +232,8 @@ class DurableStore:
     async def backlog(self, message: OutboxMessage) -> Backlog:
         return await self._require_open().backlog(message)
 
-    async def unheard(self, receiver: str, limit: int) -> Sequence[Backlog]:
-        return await self._require_open().unheard(receiver, limit)
+    async def unheard(self, receiver: str, limit: int, *, resumed: bool = False) -> Sequence[Backlog]:
+        return await self._require_open().unheard(receiver, limit, resumed=resumed)
 
     async def settle(self, result: DeliveryResult) -> None:
         await self._require_open().settle(result)

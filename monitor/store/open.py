@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from monitor.clock import Now
 from monitor.config.permissions import denial
 from monitor.state.ports import StoreError, StoreMisplaced, StoreUnavailable
-from monitor.store import schema, session
+from monitor.store import outbox, schema, session
 from monitor.store.codec import stamp
 from monitor.store.database import connect, transaction, value, write_meta
 from monitor.store.errors import RESTORE
@@ -109,8 +109,7 @@ def open_database(path: Path, lock: Lock, now: Now) -> tuple[Database, str]:
         _migrate(db, path)
         db.execute("pragma journal_mode = wal")
         token = session.begin(db, path, lock, now, had_log=had_log)
-        # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
-        db.execute("update outbox set leased_until = null where state = 'waiting' and leased_until is not null")
+        outbox.end_leases(db)  # whoever had them is dead, for we have the lock
         if not mark.exists():
             make_private(mark)
             mark.write_text(f"{path.name} is a database of soawatch; this file tells when it has been lost.\n")

@@ -25,11 +25,32 @@ _NO_ELDER = """
 """
 
 _SENDABLE = f"""
-    select seq, id, receiver, event, at, body, attempts from outbox
+    select seq, id, receiver, event, at, body, attempts, leased_until from outbox
     where state = 'waiting' and receiver = :receiver and due <= :now
     and (leased_until is null or leased_until <= :now) and {_NO_ELDER}
-    order by seq limit 1
+    order by leased_until is null, seq limit 1
 """  # noqa: S608  both parts are constants
+
+UNSETTLED = ""
+"""In place of the end of a lease: whoever had it is gone, and how far he came is not known."""
+
+_LEASE = """
+    update outbox set leased_until = :until, attempts = attempts + (seq = :seq)
+    where state = 'waiting' and receiver = :receiver and incident = :incident
+    and (leased_until is not null or not :resumed)
+"""
+
+_LEASE_TOO = """
+    update outbox set leased_until = (
+        select max(leased_until) from outbox
+        where state = 'waiting' and leased_until is not null and receiver = :receiver
+    )
+    where state = 'waiting' and receiver = :receiver and incident in (select value from json_each(:incidents))
+"""
+
+_RELEASE = """
+    update outbox set leased_until = null where state = 'waiting' and leased_until is not null and receiver = ?
+"""
 
 _NEXT_DUE = f"""
     select min(max(due, coalesce(leased_until, due))) from outbox where state = 'waiting' and {_NO_ELDER}
@@ -50,19 +71,20 @@ _RECEIVERS = """
 """
 
 _SETTLE = """
-    update outbox set state = ?, leased_until = null, error = ?, settled_at = ?
+    update outbox set state = ?, error = ?, settled_at = ?, leased_until = null
     where state = 'waiting' and id in (select value from json_each(?))
 """
 
 _BACKLOG = """
-    select id, event from outbox where state = 'waiting' and receiver = ? and incident = ? order by seq
+    select id, event, leased_until from outbox
+    where state = 'waiting' and receiver = ? and incident = ? order by seq
 """
 
 _UNHEARD = """
     select incident from (
         select incident, event, row_number() over (partition by incident order by seq) as place,
             row_number() over (partition by incident order by seq desc) as place_from_end, seq
-        from outbox where state = 'waiting' and receiver = :receiver
+        from outbox where state = 'waiting' and receiver = :receiver and (leased_until is not null or not :resumed)
     )
     group by incident
     having max(event = 'incident.opened' and place = 1) and max(event = 'incident.resolved' and place_from_end = 1)
@@ -123,11 +145,18 @@ def lease(db: Database, now: datetime, duration: float, limit: int, busy: Iterab
         if receiver in skipped or _leased(db, receiver, now):
             continue
         if (found := _next(db, receiver, now)) is not None:
-            seq, message, attempts = found
+            row, message = found
+            resumed = row["leased_until"] is not None
+            which = {"receiver": receiver, "incident": message.incident.id, "seq": row["seq"], "resumed": resumed}
             # Not by Table.update, which reads row and columns first: 100 µs, and this takes 5.
-            db.execute("update outbox set leased_until = ?, attempts = ? where seq = ?", [stamp(until), attempts, seq])
-            leases.append(Lease(message, attempts, until))
+            db.execute(_LEASE, {**which, "until": stamp(until)})
+            leases.append(Lease(message, row["attempts"] + 1, until, resumed))
     return leases
+
+
+def end_leases(db: Database) -> None:
+    """Nobody need wait until they run out; how far their owner came is not known."""
+    db.execute("update outbox set leased_until = ? where state = 'waiting' and leased_until is not null", [UNSETTLED])
 
 
 def _leased(db: Database, receiver: str, now: datetime) -> bool:
@@ -135,14 +164,14 @@ def _leased(db: Database, receiver: str, now: datetime) -> bool:
     return any(db.query(one, [receiver, stamp(now)]))
 
 
-def _next(db: Database, receiver: str, now: datetime) -> tuple[int, OutboxMessage, int] | None:
-    """Number and message of the eldest row that may be sent, and the how-manieth attempt that is.
+def _next(db: Database, receiver: str, now: datetime) -> tuple[Mapping[str, Any], OutboxMessage] | None:
+    """The eldest row that may be sent, of those that somebody has begun to send if there are any, and its message.
 
     One that cannot be read blocks nobody.
     """
     while (row := next(db.query(_SENDABLE, {"receiver": receiver, "now": stamp(now)}), None)) is not None:
         try:
-            return row["seq"], _message(row), row["attempts"] + 1
+            return row, _message(row)
         except UNREADABLE:
             settle(db, DeliveryResult(row["id"], now, "given up: the row cannot be read back", permanent=True))
     return None
@@ -155,19 +184,28 @@ def _message(row: Mapping[str, Any]) -> OutboxMessage:
 
 
 def backlog(db: Database, message: OutboxMessage) -> Backlog:
-    """What waits for the receiver of a message about its incident; that alone where nothing else can be read."""
+    """What is leased of what waits for the receiver of a message about its incident; all of it where nothing is, that
+    alone where nothing else can be read.
+    """
     found = _backlog(db, message.receiver, message.incident.id)
     return found if found is not None else Backlog((message.id,), (message.event,), message)
 
 
-def unheard(db: Database, receiver: str, limit: int) -> Sequence[Backlog]:
-    """The incidents of which the receiver was told neither beginning nor end, and both wait; eldest first."""
-    names = [row["incident"] for row in db.query(_UNHEARD, {"receiver": receiver, "limit": limit})]
+def unheard(db: Database, receiver: str, limit: int, *, resumed: bool) -> Sequence[Backlog]:
+    """The incidents of which the receiver was told neither beginning nor end, and both wait; eldest first.
+
+    They are leased as that is which is being sent to it. ``resumed``: those of them alone that are leased.
+    """
+    which = {"receiver": receiver, "limit": limit, "resumed": resumed}
+    names = [row["incident"] for row in db.query(_UNHEARD, which)]
+    if not resumed:
+        db.execute(_LEASE_TOO, {"receiver": receiver, "incidents": json.dumps(names)})
     return [found for name in names if (found := _backlog(db, receiver, name)) is not None]
 
 
 def _backlog(db: Database, receiver: str, incident: str) -> Backlog | None:
     rows = list(db.query(_BACKLOG, [receiver, incident]))
+    rows = [row for row in rows if row["leased_until"] is not None] or rows
     if not rows:
         return None
     last = next(db.query("select * from outbox where id = ?", [rows[-1]["id"]]))
@@ -197,10 +235,10 @@ def settle(db: Database, result: DeliveryResult) -> None:
     row = next(db.query("select seq, receiver from outbox where id = ? and state = 'waiting'", [result.id]), None)
     if row is None:
         return
+    db.execute(_RELEASE, [row["receiver"]])
     if result.again is not None:
         db.execute(
-            "update outbox set due = ?, leased_until = null, error = ? where seq = ?",
-            [stamp(result.again), result.error, row["seq"]],
+            "update outbox set due = ?, error = ? where seq = ?", [stamp(result.again), result.error, row["seq"]]
         )
     else:
         given_up = result.error and not result.in_part

@@ -238,3 +238,9 @@ def _silences(db: Database) -> None:
 def _storms(db: Database) -> None:
     """What each receiver was told of late, and what is held back from it."""
     db.execute("create table storms (receiver text primary key, body text not null) strict, without rowid")
+
+
+@STEPS(name="0010_leased")
+def _leased(db: Database) -> None:
+    """What is being sent to a receiver is found among all that waits for it."""
+    _index(db, "outbox_leased", "outbox (receiver)", "state = 'waiting' and leased_until is not null")

@@ -118,8 +118,8 @@ class SqliteStore:
     async def backlog(self, message: OutboxMessage) -> Backlog:
         return await self.read(lambda db: outbox.backlog(db, message))
 
-    async def unheard(self, receiver: str, limit: int) -> Sequence[Backlog]:
-        return await self.read(lambda db: outbox.unheard(db, receiver, limit))
+    async def unheard(self, receiver: str, limit: int, *, resumed: bool = False) -> Sequence[Backlog]:
+        return await self._write(lambda db: outbox.unheard(db, receiver, limit, resumed=resumed), even_lost=True)
 
     async def settle(self, result: DeliveryResult) -> None:
         await self._write(lambda db: outbox.settle(db, result), even_lost=True)

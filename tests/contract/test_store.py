@@ -432,6 +432,45 @@ async def test_a_lease_that_ran_out_gives_it_to_the_next(store):
     assert (row.message.id, row.attempt, row.until) == ("t1", 2, at(120))
 
 
+async def test_what_nobody_has_said_the_end_of_is_handed_over_as_it_was_whatever_has_come_since(store):
+    await store.commit(Commit(messages=(message("opened"), message("other", about="i2"))))
+    await store.lease(at(0), duration=60, limit=9)
+    await store.commit(Commit(messages=(message("over", event=IncidentEvent.RESOLVED),)))
+    (row,) = await store.lease(at(60), duration=60, limit=9)
+    assert (row.message.id, row.attempt, row.resumed) == ("opened", 2, True)
+    assert (await store.backlog(row.message)).ids == ("opened",)
+    await store.settle(DeliveryResult("opened", at(61), "451 come back", again=at(61)))
+    (row,) = await store.lease(at(61), duration=60, limit=9)
+    assert (row.message.id, row.attempt, row.resumed) == ("opened", 3, False)
+    await store.commit(Commit(messages=(message("again"),)))
+    (row,) = await store.lease(at(121), duration=60, limit=9)
+    assert (row.message.id, row.attempt, row.resumed) == ("opened", 4, True)
+    assert (await store.backlog(row.message)).ids == ("opened", "over")
+    await store.settle(DeliveryResult("over", at(123), superseded=("opened",)))
+    (row,) = await store.lease(at(124), duration=60, limit=9)
+    assert (row.message.id, row.resumed) == ("other", False)
+    await store.settle(DeliveryResult("other", at(124)))
+    (row,) = await store.lease(at(124), duration=60, limit=9)
+    assert (row.message.id, row.attempt, row.resumed) == ("again", 1, False)
+
+
+async def test_a_digest_that_nobody_has_said_the_end_of_is_handed_over_as_it_was(store):
+    def came_and_went(about: str) -> Commit:
+        over = message(f"{about}-over", about=about, event=IncidentEvent.RESOLVED)
+        return Commit(messages=(message(about, about=about), over))
+
+    for about in ("i1", "i2"):
+        await store.commit(came_and_went(about))
+    await store.lease(at(0), duration=60, limit=9)
+    assert [each.ids[0] for each in await store.unheard("oncall", 9)] == ["i1", "i2"]
+    await store.commit(came_and_went("i3"))
+    (row,) = await store.lease(at(60), duration=60, limit=9)
+    assert (row.message.id, row.resumed) == ("i1", True)
+    assert [each.ids[0] for each in await store.unheard("oncall", 9, resumed=True)] == ["i1", "i2"]
+    await store.settle(DeliveryResult("i1-over", at(61), "503", again=at(62)))
+    assert [each.ids[0] for each in await store.unheard("oncall", 9)] == ["i1", "i2", "i3"]
+
+
 async def test_nothing_is_claimed_before_it_is_due(store):
     await store.commit(Commit(messages=(message("t1", seconds=10.0),)))
     assert await store.next_due() == at(10)

@@ -37,6 +37,8 @@ class _Row:
     message: OutboxMessage
     due: datetime
     lease: datetime | None = None
+    begun: bool = False
+    """It is leased, or was when the process ended."""
     attempts: int = 0
     settled: datetime | None = None
     error: str = ""
@@ -163,25 +165,33 @@ class MemoryStore:
         self._check_open()
         taken = set(busy) | {row.message.receiver for row in self._outbox.values() if row.leased(now)}
         leases: list[Lease] = []
-        for row in self._without_elder():
-            if len(leases) < limit and row.due <= now and row.message.receiver not in taken:
-                until = now + timedelta(seconds=duration)
-                taken.add(row.message.receiver)
-                self._outbox[row.message.id] = replace(row, lease=until, attempts=row.attempts + 1)
-                leases.append(Lease(row.message, row.attempts + 1, until))
+        due = [row for row in self._without_elder() if row.due <= now]
+        until = now + timedelta(seconds=duration)
+        for receiver in dict.fromkeys(row.message.receiver for row in self._outbox.values() if row.settled is None):
+            rows = [row for row in due if row.message.receiver == receiver]
+            if rows and len(leases) < limit and receiver not in taken:
+                row = min(rows, key=lambda one: not one.begun)
+                self._outbox[row.message.id] = replace(row, attempts=row.attempts + 1)
+                self._lease(self._owed(receiver)[row.message.incident.id].ids, until)
+                leases.append(Lease(row.message, row.attempts + 1, until, row.begun))
         return leases
 
+    def _lease(self, ids: Iterable[str], until: datetime | None) -> None:
+        for id_ in ids:
+            self._outbox[id_] = replace(self._outbox[id_], lease=until, begun=until is not None)
+
     def _owed(self, receiver: str) -> Mapping[str, Backlog]:
-        """By incident."""
-        rows = [
-            row.message for row in self._outbox.values() if row.settled is None and row.message.receiver == receiver
-        ]
-        found: dict[str, list[OutboxMessage]] = {}
-        for message in rows:
-            found.setdefault(message.incident.id, []).append(message)
+        """By incident; where some of it is leased, that."""
+        found: dict[str, list[_Row]] = {}
+        for row in self._outbox.values():
+            if row.settled is None and row.message.receiver == receiver:
+                found.setdefault(row.message.incident.id, []).append(row)
+        chosen = {name: [row for row in rows if row.begun] or rows for name, rows in found.items()}
         return {
-            name: Backlog(tuple(m.id for m in some), tuple(m.event for m in some), some[-1])
-            for name, some in found.items()
+            name: Backlog(
+                tuple(row.message.id for row in rows), tuple(row.message.event for row in rows), rows[-1].message
+            )
+            for name, rows in chosen.items()
         }
 
     async def backlog(self, message: OutboxMessage) -> Backlog:
@@ -189,9 +199,15 @@ class MemoryStore:
         alone = Backlog((message.id,), (message.event,), message)
         return self._owed(message.receiver).get(message.incident.id, alone)
 
-    async def unheard(self, receiver: str, limit: int) -> Sequence[Backlog]:
+    async def unheard(self, receiver: str, limit: int, *, resumed: bool = False) -> Sequence[Backlog]:
         self._check_open()
-        return [each for each in self._owed(receiver).values() if each.unheard][:limit]
+        owed = [each for each in self._owed(receiver).values() if each.unheard]
+        if resumed:
+            return [each for each in owed if self._outbox[each.ids[0]].begun][:limit]
+        until = max((row.lease for row in self._outbox.values() if row.lease), default=None)
+        for each in owed[:limit]:
+            self._lease(each.ids, until)
+        return owed[:limit]
 
     async def settle(self, settled: DeliveryResult) -> None:
         self._check_open()
@@ -199,14 +215,15 @@ class MemoryStore:
         if row is None or row.settled is not None:
             return
         done = settled.again is None
+        self._lease([i for i, one in self._outbox.items() if one.message.receiver == row.message.receiver], None)
         self._outbox[settled.id] = replace(
-            row, lease=None, due=settled.again or row.due, settled=settled.at if done else None, error=settled.error,
-            delivered=not settled.error or settled.in_part,
+            self._outbox[settled.id], due=settled.again or row.due, settled=settled.at if done else None,
+            error=settled.error, delivered=not settled.error or settled.in_part,
         )  # fmt: skip
         for id_ in (*settled.together, *settled.superseded):
             superseded = id_ in settled.superseded
             self._outbox[id_] = replace(
-                self._outbox[id_], settled=settled.at, delivered=not settled.error, superseded=superseded, lease=None
+                self._outbox[id_], settled=settled.at, delivered=not settled.error, superseded=superseded
             )
         self._count(row.message.receiver, settled)
 

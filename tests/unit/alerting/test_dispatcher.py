@@ -177,6 +177,32 @@ async def test_a_clock_that_is_set_back_makes_nobody_wait(store, clock):
         await until(lambda: oncall.got == ["a", "b"])
 
 
+async def test_what_was_being_sent_when_the_process_ended_is_sent_again_before_what_has_come_since(store, clock):
+    await put(store, message("o1"), message("o2", about="i2"), message("r2", about="i2", event=IncidentEvent.RESOLVED))
+    await store.lease(clock(), duration=60, limit=1)
+    await put(store, message("r1", event=IncidentEvent.RESOLVED), message("o3", about="i3"))
+    await put(store, message("r3", about="i3", event=IncidentEvent.RESOLVED))
+    clock.pass_by(60)
+    oncall = Receiver()
+    async with delivering(store, {"oncall": oncall}, clock):
+        await until(lambda: len(oncall.got) == 3)
+    assert oncall.got == ["o1", "r3-2", "r1"]  # between them a digest of i2 and i3
+
+
+async def test_a_digest_that_was_being_sent_when_the_process_ended_is_sent_again_as_it_was(store, clock):
+    for about in ("i1", "i2"):
+        await put(store, message(f"o{about}", about=about))
+        await put(store, message(f"r{about}", about=about, event=IncidentEvent.RESOLVED))
+    deaf, oncall = NeverAnswering(), Receiver()
+    async with delivering(store, {"oncall": deaf}, clock, replace(QUICK, drain_timeout=0)):
+        await until(lambda: deaf.asked == ["ri2-2"])
+    await put(store, message("oi3", about="i3"), message("ri3", about="i3", event=IncidentEvent.RESOLVED))
+    clock.pass_by(60)
+    async with delivering(store, {"oncall": oncall}, clock):
+        await until(lambda: len(oncall.got) == 2)
+    assert oncall.got == ["ri2-2", "ri3"]
+
+
 async def test_a_receiver_that_rejects_us_is_marked_tried_slowly_and_given_up_after_a_day(store, clock):
     hook = Receiver(*[no("401 who are you", permanent=True)] * 99)
     await put(store, message("a", "hook"))

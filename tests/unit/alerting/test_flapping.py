@@ -174,6 +174,19 @@ def test_only_the_latest_of_those_that_are_over_open_again() -> None:
     assert with_past(past, [replace(others[-1], phase="open")], (), late).keys() == {*past} - {others[-1].cause}
 
 
+def test_where_one_opens_again_at_the_moment_at_which_another_is_over_it_is_the_other_that_may_open_again() -> None:
+    story = Desk()
+    one, other = alert("a.example.", "serial-late", "ns2"), alert("b.example.", "ns-set-differs")
+    story.fire(one)
+    story.end(one)
+    (first,) = story.open_incidents.past.values()
+    story.fire(other)
+    story.end(other)
+    second = next(each for each in story.open_incidents.past.values() if each.cause != first.cause)
+    past = with_past(past_incidents([first]), [replace(first, phase="open")], [second], minute(story.at))
+    assert [*past.values()] == [second]
+
+
 # --- how often, and for how long ---
 
 POLICY = Policy()

@@ -177,8 +177,8 @@ async def test_a_database_of_tomorrow_is_refused_by_todays_program_and_left_as_i
     assert path.read_bytes() == before
 
 
-def test_a_database_of_today_is_of_version_9():
+def test_a_database_of_today_is_of_version_10():
     with Database(memory=True) as db:
         schema.migrate(db)
-        assert (TODAY, schema.version(db)) == (9, 9)
-        assert value(db, "pragma user_version") == 9
+        assert (TODAY, schema.version(db)) == (10, 10)
+        assert value(db, "pragma user_version") == 10

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter
 
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.receiver_identity import DestinationHashes, Successors
@@ -16,6 +16,7 @@ from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import Now
 from monitor.config.zone_sources import SourceTrouble
 from monitor.probe.server_series import ServerSeries
+from monitor.state.arrival_times import ArrivalTimes
 from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_changed, disable_silent, pick_full_polls
 from monitor.state.monitor_result import MONITOR
@@ -54,11 +55,6 @@ MAX_TURN = 0.01
 """… or less, if that many take longer than so many seconds: a server that dies makes each of its zones dear."""
 
 _FEW = 10
-
-PROPAGATION_BOUNDS: tuple[float, ...] = (
-    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0,
-)  # fmt: skip
-"""Upper bounds, in seconds, of the buckets of propagation times; one more bucket has no bound."""
 
 
 class Evaluator:
@@ -102,13 +98,8 @@ class Evaluator:
             ("check",),
             registry=registry,
         )
-        self.propagation = Histogram(
-            "soawatch_propagation_seconds",
-            "How long a new version took from its first sight anywhere to this secondary.",
-            ("server",),
-            buckets=PROPAGATION_BOUNDS,
-            registry=registry,
-        )
+        series = server_series or ServerSeries(0)
+        self.arrival_times = ArrivalTimes(registry, series)
         self._memory = memory
         self._record = record
         self._now = now
@@ -118,7 +109,7 @@ class Evaluator:
         if memory.columns.zone_table is not plan.zones:
             memory.use(change_to(memory.columns, plan.zones, rrset_questions(plan.zones, plan.checks)).columns)
         self._zone_index = ZoneIndex(memory.columns, self._zone_status)
-        self._server_series = server_series or ServerSeries(0)
+        self._server_series = series
         self.status = replace(status, zones=self._zone_index.zones())
 
     async def process(self, heard: Sequence[PollMessage]) -> None:
@@ -275,10 +266,7 @@ class Evaluator:
         for check in pending.failed:
             self._failures.labels(check).inc()
             log.error("check failed", check=check)
-        for one in commit.propagations:
-            if not one.seconds:  # it was there when it was first seen: how long it took is not known
-                continue
-            self.propagation.labels(self._server_series.label(one.server)).observe(one.seconds)
+        self.arrival_times.count(commit.propagations, pending.canary_arrivals)
         self.rechecks.note(pending.rechecks, at, asyncio.get_running_loop().time())
         self._unchanged.inc(pending.unchanged)
         self._evaluated.inc(pending.evaluated)

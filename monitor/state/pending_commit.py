@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting.model import Alert, AlertKey, Transition
+from checks.model.canary import CanaryArrival
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.ports import KeptTransfers, RecordMemory
@@ -20,6 +21,7 @@ class PendingCommit:
     zone_states: dict[str, ZoneState] = field(default_factory=dict)
     state_changes: list[StateChange] = field(default_factory=list)
     propagations: list[Propagation] = field(default_factory=list)
+    canary_arrivals: list[CanaryArrival] = field(default_factory=list)
     alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     dropped: tuple[str, ...] = ()

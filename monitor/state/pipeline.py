@@ -137,6 +137,7 @@ def process_poll(
     result, zone_state = check_result(state, pending, check, zone, mask_offline(state.connectivity, poll), plan)
     result = Inheritance(state, pending, plan).complete(check, zone, poll, result)
     state.store_result(result)
+    pending.canary_arrivals += result.arrivals
     if result.failed:
         pending.failed.append(check.name)
     waited = bool(state.of_check(zone.name, check.name))

@@ -341,7 +341,8 @@ class Counters:
         self.evaluator._unchanged.inc(9000)
         for server in ("ns1", HIDDEN):
             for _ in range(42):
-                self.evaluator.propagation.labels(server).observe(3.0)
+                self.evaluator.arrival_times.propagation.labels(server).observe(3.0)
+                self.evaluator.arrival_times.canary.labels(server).observe(0.3)
 
 
 PAST = incident(

@@ -45,7 +45,8 @@ OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 FAMILIES = {
     "soawatch_build_info", "soawatch_zones", "soawatch_zone_serial", "soawatch_zone_lag_seconds",
     "soawatch_zone_healthy", "soawatch_finding", "soawatch_zone_expiry_timestamp_seconds", "soawatch_queries",
-    "soawatch_propagation_seconds", "soawatch_query_duration_seconds", "soawatch_sweep_duration_seconds",
+    "soawatch_propagation_seconds", "soawatch_canary_seconds", "soawatch_query_duration_seconds",
+    "soawatch_sweep_duration_seconds",
     "soawatch_last_sweep_timestamp_seconds", "soawatch_incidents_open", "soawatch_notifications",
     "soawatch_outbox_pending", "soawatch_database_up", "soawatch_config_last_reload_successful",
     "soawatch_config_last_reload_success_timestamp_seconds", "soawatch_sweeps_missed", "soawatch_answers_discarded",

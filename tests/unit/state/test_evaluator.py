@@ -5,16 +5,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.model import Policy
+from checks.canary import Canary
+from checks.model import UpdateResult
 from monitor.config.zone_sources import SourceTrouble
-from monitor.state.evaluator import PROPAGATION_BOUNDS
+from monitor.state.arrival_times import PROPAGATION_BOUNDS
 from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import Commit, Sweep, ZoneSource
 from monitor.state.recent_incidents import MAX_RESOLVED_INCIDENTS, recent
 from monitor.state.write_buffer import merge
 from tests.support.evaluator import BOTH, EvaluatorBench
 from tests.support.monitor_state import looks, minute, plan
-from tests.support.observations import NOON, zone
+from tests.support.observations import NOON, gather, zone
 from tests.support.specimens import incident
+from tests.unit.checks.test_canary import NEW, after, before, text, update
+from tests.unit.checks.test_canary import ZONE as CANARY
 
 
 async def test_what_was_evaluated_is_shown_and_kept() -> None:
@@ -234,10 +238,21 @@ async def test_propagation_is_counted_per_server() -> None:
     await on.look(zone(), 1, ns1="11", ns2="10")
     await on.look(zone(), 2, ns1="11", ns2="11")
     await on.look(zone(), 3, ns1="12", ns2="12")  # how long that took is not known
-    (family,) = on.evaluator.propagation.collect()
+    (family,) = on.evaluator.arrival_times.propagation.collect()
     found = {(s.name.rpartition("_")[2], s.labels["server"]): s.value for s in family.samples}
     assert (found["count", "ns2"], found["sum", "ns2"]) == (1, 60.0)
     assert {name for _, name in found} == {"ns2"}, "none of the primary"
+
+
+async def test_how_long_a_canary_took_is_counted_per_server() -> None:
+    on = EvaluatorBench(CANARY, checks=(*BOTH, Canary()))
+    seen = (*before(), update(UpdateResult.DONE), *(after(name, text(NEW)) for name in ("ns1", "ns2")))
+    await on.evaluator.process([gather(CANARY, "canary", *seen)])
+    await on.evaluator.process([gather(CANARY, "canary", *seen[:-1], at=NOON + timedelta(minutes=15))])
+    (family,) = on.evaluator.arrival_times.canary.collect()
+    found = {(s.name.rpartition("_")[2], s.labels["server"]): s.value for s in family.samples}
+    assert [found["count", name] for name in ("ns1", "ns2")] == [2, 1]
+    assert found["sum", "ns2"] == 1.0
 
 
 async def test_a_version_on_its_way_is_looked_for_again_until_it_is_everywhere() -> None:
@@ -256,8 +271,8 @@ async def test_a_version_on_its_way_is_looked_for_again_until_it_is_everywhere()
 def test_propagation_has_the_buckets_that_are_documented() -> None:
     on = EvaluatorBench(zone())
     for seconds in (0.0, 1.0, 1.5, 86400.0, 1e9):
-        on.evaluator.propagation.labels("ns1").observe(seconds)
-    (family,) = on.evaluator.propagation.collect()
+        on.evaluator.arrival_times.propagation.labels("ns1").observe(seconds)
+    (family,) = on.evaluator.arrival_times.propagation.collect()
     counts = [sample.value for sample in family.samples if sample.name.endswith("_bucket")]
     assert len(counts) == len(PROPAGATION_BOUNDS) + 1
     assert (counts[:2], counts[-3:]) == ([2, 3], [3, 4, 5])

@@ -16,12 +16,16 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.port = 0
+        self.answer = "250 taken"
+        """What is said to a mail; one that is not taken is not kept."""
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        if not self.answer.startswith("250"):
+            return self.answer
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
-        return "250 taken"
+        return self.answer
 
     @property
     def subjects(self) -> list[str]:

@@ -1,8 +1,8 @@
 """Acknowledgements: somebody knows of an incident, so nobody is reminded of it.
 
 One holds until the incident is over, over a short recovery too, or until it is worse than was known by then: a higher
-severity, or one more zone that no server answers for. What else comes in addition is told as before: more zones and
-servers are news to who knows of the others.
+severity, or one more zone that no server answers for, or too few. What else comes in addition is told as before: more
+zones and servers are news to who knows of the others.
 """
 
 from collections.abc import Collection, Set
@@ -29,8 +29,9 @@ def acknowledge(incident: Incident, by: str, note: str, hearing: Collection[str]
     the earlier one does not: who is not sure that it was taken sends it again.
     """
     views: list[Incident | NotifiedState] = [incident, *_notified(incident)]
-    unserved = {zone for each in views for zone in each.unserved}
-    known = Acknowledgement(now, by, note, max(each.severity for each in views), tuple(sorted(unserved)))
+    unserved = tuple(sorted({zone for each in views for zone in each.unserved}))
+    short = tuple(sorted({zone for each in views for zone in each.short}))
+    known = Acknowledgement(now, by, note, max(each.severity for each in views), unserved, short)
     before = incident.acknowledged
     if before is not None and replace(known, at=before.at) == before:
         return incident, ()
@@ -46,17 +47,18 @@ def unacknowledge(incident: Incident, hearing: Collection[str], now: datetime) -
     return _told(replace(incident, acknowledged=None, due_at=now), IncidentEvent.UNACKNOWLEDGED, hearing, now)
 
 
-def while_it_holds(incident: Incident, unserved: Set[str]) -> Incident:
+def while_it_holds(incident: Incident, unserved: Set[str], short: Set[str] = frozenset()) -> Incident:
     """Without the acknowledgement, if it is worse by now than was known then, or than everybody was told since.
 
-    ``unserved``: zones of which it is certain that no server answers for them.
+    ``unserved``, ``short``: zones of which it is certain that no server answers for them, or too few.
     """
     acknowledged = incident.acknowledged
     if acknowledged is None:
         return incident
     known = [each if each.at > acknowledged.at else acknowledged for each in _notified(incident)] or [acknowledged]
     worse = incident.severity > max(each.severity for each in known)
-    worse = worse or bool(unserved - {zone for each in known for zone in each.unserved})
+    lost = {zone for each in known for zone in each.unserved}
+    worse = worse or bool(unserved - lost) or bool(short - lost - {zone for each in known for zone in each.short})
     return replace(incident, acknowledged=None) if worse else incident
 
 

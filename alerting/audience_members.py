@@ -42,7 +42,7 @@ class AudienceMembers:
         for key in self._moved:
             self._place(key, self._whole.numbered(key), now)
         self._moved.clear()
-        if changed or self._whole.all.certain or self.members.all.certain:
+        if changed or any(each.unserved.certain or each.short.certain for each in (self._whole.all, self.members.all)):
             self._set_unserved()
 
     def next_at(self) -> datetime | None:
@@ -88,12 +88,14 @@ class AudienceMembers:
         return alert.phase, over_at
 
     def _set_unserved(self) -> None:
-        """Zones without a server, as far as what fires for the audience makes them so."""
-        whole, own, heard = self._whole.all, self.members.all, self._whole.heard.lost
-        lost = {zone for zone in whole.lost.names if zone in own.names.zones}
+        """Zones without a server, or with too few, as far as what fires for the audience makes them so."""
+        whole, own, heard = self._whole.all, self.members.all, self._whole.heard
+        kinds = ((whole.unserved, own.unserved, heard.unserved, False), (whole.short, own.short, heard.short, True))
         firing = own.firing().zones
-        for zone in [zone for zone in own.lost.names if zone not in lost]:
-            self.members.served(zone)
-        for zone in lost:
-            certain = zone in whole.certain and zone in firing
-            self.members.lose(zone, certain=certain, silenced=zone not in heard)
+        for theirs, ours, _, _ in kinds:
+            for zone in [zone for zone in ours.names.names if zone not in theirs.names or zone not in own.names.zones]:
+                self.members.served(zone)
+        for theirs, _, told, short in kinds:
+            for zone in [zone for zone in theirs.names.names if zone in own.names.zones]:
+                certain = zone in theirs.certain and zone in firing
+                self.members.lose(zone, certain=certain, silenced=zone not in told.names, short=short)

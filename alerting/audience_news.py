@@ -203,8 +203,10 @@ def _within(view: Incident, audience: Audience, rules: Rules) -> Incident:
         past_zones=kept(view.past_zones),
         left_zones=kept(view.left_zones),
         unserved=kept(view.unserved),
+        short=kept(view.short),
         lines=tuple(line for line in view.lines if inside(line.zone)),
-        notified=notified and replace(notified, zones=kept(notified.zones), unserved=kept(notified.unserved)),
+        notified=notified
+        and replace(notified, zones=kept(notified.zones), unserved=kept(notified.unserved), short=kept(notified.short)),
     )
 
 

@@ -28,7 +28,9 @@ class Firing:
     patience: timedelta = timedelta(0)
     more_to_come: bool = False
     unserved: Set[str] = frozenset()
-    """Zones of which it is certain that no server answers for them."""
+    """Zones of which it is certain that no server answers for them …"""
+    short: Set[str] = frozenset()
+    """… or too few."""
 
     @classmethod
     def of(cls, heard: IncidentTally, cadences: Mapping[str, Collection[timedelta]]) -> "Firing":
@@ -47,7 +49,8 @@ class Firing:
             more_to_come=any(
                 severity > gravest or not (code in codes or code in CONSEQUENCES) for severity, code in heard.pending
             ),
-            unserved=heard.certain,
+            unserved=heard.unserved.certain,
+            short=heard.short.certain,
         )
 
 

@@ -10,6 +10,7 @@ from checks.common.text import enumerated, instant, one_line
 from checks.model.finding_type import Severity
 
 UNSERVED = "no server is left that answers"
+SHORT = "fewer servers than min_good are left that answer"
 
 FLAPS = "It comes and goes. You hear of it again when it stays bad, or has been good for a while."
 
@@ -34,6 +35,8 @@ def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
         return f"{subject(incident)}: {_better(incident.change)}"
     if incident.unserved:
         return _unserved(incident)
+    if incident.short:
+        return f"{_zone_or_count(incident.short)}: {SHORT}"
     over = incident.phase == RESOLVED
     first = min(incident.lines, key=_told_first if over else gravity, default=None)
     if first is None:
@@ -113,9 +116,7 @@ def acknowledged(incident: Incident) -> str:
 def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
     if change.flapping is not None:
         yield FLAPS if change.flapping else "It came and went before, and stays bad now."
-    if change.unserved:
-        zones = change.named_unserved or incident.unserved
-        yield f"No server is left that answers for {_named(zones[:MAX_ZONES_NAMED], change.unserved)}."
+    yield from _fewer_servers(incident, change)
     if change.severity is not None and change.severity < incident.severity:
         yield f"It is {incident.severity} now; it was {_a(change.severity)}."
     if change.more_zones:
@@ -127,8 +128,7 @@ def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
         yield f"New: {enumerated(change.codes, 10)}."
     if change.severity is not None and change.severity > incident.severity:
         yield f"The {change.severity} part is over; what is left is {_a(incident.severity)}."
-    if change.served_again:
-        yield f"{_zones(change.served_again)} that no server answered for {_has(change.served_again)} one again."
+    yield from _more_servers(change)
     if change.back:
         yield f"{_back(change)}."
     if change.left:
@@ -137,12 +137,31 @@ def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
         yield f"{enumerated(map(one_line, change.servers_back), 5)} {_is(len(change.servers_back))} back."
 
 
+def _fewer_servers(incident: Incident, change: IncidentChange) -> Iterator[str]:
+    if change.unserved:
+        zones = change.named_unserved or incident.unserved
+        yield f"No server is left that answers for {_named(zones[:MAX_ZONES_NAMED], change.unserved)}."
+    if change.short:
+        zones = change.named_short[:MAX_ZONES_NAMED]
+        yield f"Fewer servers than min_good are left that answer for {_named(zones, change.short)}."
+
+
+def _more_servers(change: IncidentChange) -> Iterator[str]:
+    if change.served_again:
+        yield f"{_zones(change.served_again)} that no server answered for {_has(change.served_again)} one again."
+    if change.enough_again:
+        yield f"Enough servers answer again for {_zones(change.enough_again)}."
+
+
 def _unserved(incident: Incident) -> str:
     """The zones that nobody serves, and through whom that came about."""
     zones, cause = incident.unserved, incident.cause
-    about = shown_zone(zones[0]) if len(zones) == 1 else _zones(len(zones))
     last = f"; the last was {one_line(cause.name)}" if cause.kind == "server" else ""
-    return f"{about}: {UNSERVED}{last}"
+    return f"{_zone_or_count(zones)}: {UNSERVED}{last}"
+
+
+def _zone_or_count(zones: Sequence[str]) -> str:
+    return shown_zone(zones[0]) if len(zones) == 1 else _zones(len(zones))
 
 
 def _named(zones: Iterable[str], count: int) -> str:

@@ -65,6 +65,7 @@ class NotifiedState:
     codes: tuple[str, ...] = ()
     unserved: tuple[str, ...] = ()
     flapping: bool = False
+    short: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,18 @@ class IncidentChange:
     served_again: int = 0
     flapping: bool | None = None
     """It comes and goes from now on, or has come to stay; None: as before."""
+    short: int = 0
+    """Zones that too few servers answer for, and that were not told as such, or as worse, before."""
+    named_short: tuple[str, ...] = ()
+    enough_again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
     """That somebody knows of an incident: who, and what they have to say.
 
-    ``severity`` and ``unserved`` are what was known of it by then: if it is worse than that, and than what was told
-    since, the acknowledgement ends.
+    ``severity``, ``unserved`` and ``short`` are what was known of it by then: if it is worse than that, and than what
+    was told since, the acknowledgement ends.
     """
 
     at: datetime
@@ -105,6 +110,7 @@ class Acknowledgement:
     note: str = ""
     severity: Severity = Severity.CRITICAL
     unserved: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,7 @@ class IncidentPart:
     receivers: tuple[str, ...] = ()
     labels: Labels = ()
     hushed: bool = False
+    short: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +161,10 @@ class ManyIncidents:
 class Incident:
     """Alerts with one cause. ``phase`` is "open" or "resolved".
 
-    ``severity``, ``zones``, ``servers``, ``codes``, ``findings`` and ``unserved`` are what is bad *now*: alerts that
-    fire or recover, and those of the same cause that are still in their grace. What was bad and is not any more is
-    in the ``past_`` fields, and in lines that ended. ``findings`` counts all that stand, ``recovering`` those of them
-    that were good at the last look.
+    ``severity``, ``zones``, ``servers``, ``codes``, ``findings``, ``unserved`` and ``short`` are what is bad *now*:
+    alerts that fire or recover, and those of the same cause that are still in their grace. What was bad and is not any
+    more is in the ``past_`` fields, and in lines that ended. ``findings`` counts all that stand, ``recovering`` those
+    of them that were good at the last look.
 
     ``began_at`` is the first bad look, ``ended_at`` the first good one at what was bad last; ``opened_at`` and
     ``resolved_at`` say when the alerts fired and were over. ``notified`` is what ``receivers`` know; they heard that it
@@ -181,6 +188,8 @@ class Incident:
     codes: tuple[str, ...] = ()
     unserved: tuple[str, ...] = ()
     """Zones for which no server is left that answers, where what came last to make it so is in this incident."""
+    short: tuple[str, ...] = ()
+    """Zones for which fewer are left than there are to be, and one at least; likewise."""
     past_zones: tuple[str, ...] = ()
     past_servers: tuple[str, ...] = ()
     past_codes: tuple[str, ...] = ()

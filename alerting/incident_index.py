@@ -264,7 +264,7 @@ class IncidentIndex:
             del self.members[at]
 
     def _served(self, zone: str) -> None:
-        """The zone is told of nowhere as one that no server answers for, until it is looked at again."""
+        """The zone is told of nowhere as one that lacks servers, until it is looked at again."""
         home = self._lost_in.pop(zone, None)
         if home is not None and (at := self._at(home)) in self.members:
             self.members[at].served(zone)
@@ -272,7 +272,7 @@ class IncidentIndex:
             self._doubtful.add(zone)
 
     def _set_unserved(self, zone: str) -> None:
-        """Whether any server answers for the zone, and in which incident it is told of if none does."""
+        """Whether enough servers answer for the zone, and in which incident it is told of if not."""
         lost = unserved(zone, self._by_zone.get(zone, {}).values(), self.dependency_graph, self.silences)
         home = self._home.get(lost.latest.key) if lost is not None else None
         if self._lost_in.get(zone, home) != home:
@@ -284,7 +284,7 @@ class IncidentIndex:
         if lost is not None and home is not None:
             self._lost_in[zone] = home
             at = self._at(home)
-            if self.members[at].lose(zone, certain=lost.certain, silenced=lost.silenced):
+            if self.members[at].lose(zone, certain=lost.certain, silenced=lost.silenced, short=lost.short):
                 self._touch(at)
 
     def is_waiting(self, key: AlertKey) -> bool:

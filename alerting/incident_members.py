@@ -83,17 +83,19 @@ class IncidentMembers:
         for moved in self.followers:
             moved[key] = None
 
-    def lose(self, zone: str, *, certain: bool, silenced: bool = False) -> bool:
-        """No server answers for the zone; whether that may be news. ``silenced``: nobody is told."""
-        may_be = self.all.lose(zone, certain=certain)
+    def lose(self, zone: str, *, certain: bool, silenced: bool = False, short: bool = False) -> bool:
+        """No server answers for the zone, or too few: ``short``; whether that may be news. ``silenced``: nobody is
+        told.
+        """
+        may_be = self.all.lose(zone, certain=certain, short=short)
         if self._heard is not None and silenced:
             self._heard.served(zone)
         elif self._heard is not None:
-            may_be = self._heard.lose(zone, certain=certain) or may_be
+            may_be = self._heard.lose(zone, certain=certain, short=short) or may_be
         return may_be
 
     def served(self, zone: str) -> None:
-        """It is told of elsewhere, or some server answers again."""
+        """It is told of elsewhere, or enough servers answer again."""
         self.all.served(zone)
         if self._heard is not None:
             self._heard.served(zone)

@@ -1,13 +1,14 @@
 """What must be told of an incident, to whom, and when."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from alerting.audience import Audience, audiences
 from alerting.firing import GROUP_WAIT, Firing
-from alerting.incident import RESOLVED, Cause, Incident, IncidentChange, IncidentEvent, NotifiedState
+from alerting.incident import RESOLVED, Cause, Incident, IncidentEvent, NotifiedState
+from alerting.incident_change import change_since
 from alerting.incident_told import ToldAs, is_over
 from alerting.model import Policy, Route
 from alerting.notification import OutboxMessage
@@ -23,8 +24,6 @@ MAX_UPDATE_INTERVAL = timedelta(hours=1)
 
 QUIET_PERIOD = timedelta(minutes=1)
 """So long nothing more must have ended before it is told that a part is over."""
-
-MAX_NAMES = 5
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -99,7 +98,7 @@ def announce(
         ready = _ready_at(told.heard, firing)
         if not (matching and firing.codes):
             return replace(incident, due_at=None), []
-        if now < ready and not told.heard.unserved:
+        if now < ready and not (told.heard.unserved or told.heard.short):
             return replace(incident, due_at=ready), []
         return _notify(incident, told, None, dict.fromkeys(matching, IncidentEvent.OPENED), firing, rules, now)
     if is_over(told, notified):
@@ -175,7 +174,7 @@ def _event(
     update_at = notified.at + _pause(incident)
     if told.heard.severity > notified.severity:
         return IncidentEvent.WORSENED
-    if _grew(firing.unserved, notified.unserved) and _urgent_at(notified) <= now:
+    if any(at <= now for at in _urgent(firing, notified)):
         return IncidentEvent.WORSENED
     stays = notified.flapping and not told.heard.flapping and bool(firing.codes)
     if (stays or _grown(told.heard, notified, firing)) and update_at <= now:
@@ -204,9 +203,14 @@ def _eased(told: ToldAs, notified: NotifiedState) -> bool:
     return less and (told.known is told.heard or told.heard.findings > 0)
 
 
-def _urgent_at(notified: NotifiedState) -> datetime:
-    """The first zone that no server answers for is told at once; where one was told more follow a minute later."""
-    return notified.at + GROUP_WAIT if notified.unserved else notified.at
+def _urgent(firing: Firing, notified: NotifiedState) -> Iterator[datetime]:
+    """When zones are to be told of that no server answers for any more, or too few: the first of them at once; where
+    one was told more follow a minute later.
+    """
+    if _grew(firing.unserved, notified.unserved):
+        yield notified.at + GROUP_WAIT if notified.unserved else notified.at
+    if _grew(firing.short, (*notified.short, *notified.unserved)):
+        yield notified.at + GROUP_WAIT if notified.short else notified.at
 
 
 def _pause(incident: Incident) -> timedelta:
@@ -232,6 +236,7 @@ def _shrunk(incident: Incident, notified: NotifiedState) -> bool:
         _grew(notified.zones, incident.zones + incident.left_zones)
         or _grew(notified.servers, incident.servers)
         or _grew(notified.unserved, incident.unserved)
+        or _grew(notified.short, (*incident.short, *incident.unserved))
     )
 
 
@@ -250,8 +255,7 @@ def _due_at(incident: Incident, told: ToldAs, notified: NotifiedState, firing: F
     when = [remind_at] if remind_at < NEVER else []
     if _grown(told.heard, notified, firing) or (told.heard.flapping is not notified.flapping and firing.codes):
         when.append(update_at)
-    if _grew(firing.unserved, notified.unserved):
-        when.append(_urgent_at(notified))
+    when += _urgent(firing, notified)
     if not incident.recovering:
         released = set(incident.receivers).intersection(rules.receivers)
         if _eased(told, notified) or released.difference(rules.matching(told.known)):
@@ -274,8 +278,9 @@ def _notify(
         afresh = notified is None or event is IncidentEvent.REMINDED or now - notified.at >= 2 * _pause(incident)
         updates = 0 if event in (None, IncidentEvent.REMINDED) else 1 if afresh else updates + 1
         notified = NotifiedState(
-            now, known.severity, known.zones, known.servers, known.codes, known.unserved, told.heard.flapping
-        )
+            now, known.severity, known.zones, known.servers, known.codes, known.unserved, told.heard.flapping,
+            known.short,
+        )  # fmt: skip
     heard = dict.fromkeys((*incident.receivers, *to))
     done = replace(
         incident,
@@ -306,31 +311,6 @@ def _without_silenced(incident: Incident, heard: Incident) -> Incident:
         change=incident.change,
         updates=incident.updates,
         eased_at=incident.eased_at,
-    )
-
-
-def change_since(notified: NotifiedState, heard: Incident, known: Incident | None = None) -> IncidentChange:
-    """What is different from what was told then: what is heard in addition, and what of that which is ``known`` is
-    over; None: the same.
-    """
-    known = known or heard
-    before, now = set(notified.zones), set(known.zones)
-    more = sorted(set(heard.zones) - before)
-    unserved = sorted(set(heard.unserved).difference(notified.unserved))
-    return IncidentChange(
-        severity=notified.severity if notified.severity is not known.severity else None,
-        zones=len(notified.zones),
-        more_zones=len(more),
-        named_zones=tuple(more[:MAX_NAMES]),
-        back=len(before.difference(now, known.left_zones)),
-        left=len(before.intersection(known.left_zones)),
-        servers=tuple(sorted(set(heard.servers).difference(notified.servers)))[:MAX_NAMES],
-        servers_back=tuple(sorted(set(notified.servers).difference(known.servers)))[:MAX_NAMES],
-        codes=tuple(sorted(set(heard.codes).difference(notified.codes))),
-        unserved=len(unserved),
-        named_unserved=tuple(unserved[:MAX_NAMES]),
-        served_again=len(set(notified.unserved).difference(known.unserved)),
-        flapping=heard.flapping if heard.flapping is not notified.flapping else None,
     )
 
 

@@ -25,10 +25,10 @@ def as_of_now(
 ) -> Incident:
     """What is bad now, out of the alerts; what is not any more becomes past."""
     zones, servers, codes = members.all.names.zones, members.all.names.servers, members.all.names.codes
-    unserved = members.all.unserved()
+    unserved, short = members.all.unserved.told(), members.all.short.told()
     past_zones = _past(incident.past_zones, incident.zones, zones)
     severity = max(members.all.severities, default=incident.severity)
-    severity = Severity.CRITICAL if unserved else severity
+    severity = Severity.CRITICAL if unserved or short else severity
     gone = {a.key.zone for a in ended.alerts if a.key in ended.unwatched}
     left = gone.union(incident.left_zones).difference(zones.names) if gone or incident.left_zones else set()
     eased = severity < incident.severity or _are_less(incident.zones, zones) or _are_less(incident.servers, servers)
@@ -47,6 +47,7 @@ def as_of_now(
         findings=members.all.findings,
         recovering=members.all.phases.get(Phase.RECOVERING, 0),
         unserved=unserved,
+        short=short,
         flapping=2 * members.all.flapping > sum(members.all.severities.values()),
         lines=lines_of(incident.lines, members.all.lines(alerts), ended.alerts, ended.unwatched, now),
         eased_at=now if eased else incident.eased_at,

@@ -35,6 +35,34 @@ class Names:
         self.codes.add(key.code, by)
 
 
+class LostZones:
+    """Zones that lack servers; of those that are ``certain`` all that is bad has come out of its grace."""
+
+    __slots__ = ("certain", "names")
+
+    def __init__(self) -> None:
+        self.certain: set[str] = set()
+        self.names = NameCounts()
+
+    def lose(self, zone: str, *, certain: bool, doubtful: bool) -> bool:
+        """One more; whether that may be news. ``doubtful``: something is in its grace."""
+        new, sure, any_before = zone not in self.names, zone in self.certain, bool(self.certain)
+        self.names.hold(zone)
+        (self.certain.add if certain else self.certain.discard)(zone)
+        return new or (sure != certain and doubtful) or bool(self.certain) != any_before
+
+    def served(self, zone: str) -> bool:
+        """One less, if it was one; whether it was."""
+        known = zone in self.names
+        self.names.hold(zone, times=0)
+        self.certain.discard(zone)
+        return known
+
+    def told(self) -> tuple[str, ...]:
+        """Once it is certain of one of them, those count too whose last alert is still in its grace."""
+        return self.names.inorder if self.certain else ()
+
+
 class IncidentTally:
     """Counts, names and lines of alerts that say what is so now. An alert more or less costs a few searches."""
 
@@ -53,33 +81,28 @@ class IncidentTally:
         self.firing_checks: dict[str, int] = {}
         self.pending: dict[tuple[Severity, str], int] = {}
         """Severity and code of those that are in their grace."""
-        self.certain: set[str] = set()
-        """Zones of which it is certain that no server answers for them; what came last to make it so is in here."""
-        self.lost = NameCounts()
-        """Those, and such of which it is not."""
+        self.unserved = LostZones()
+        """Zones that no server answers for, where what came last to make it so is in here …"""
+        self.short = LostZones()
+        """… and those that too few servers do."""
         self._lines: dict[LineKey, LineTally] = {}
 
-    def lose(self, zone: str, *, certain: bool) -> bool:
-        """No server answers for the zone; whether that may be news."""
-        new, sure, any_before = zone not in self.lost, zone in self.certain, bool(self.certain)
-        self.lost.hold(zone)
-        (self.certain.add if certain else self.certain.discard)(zone)
-        doubted = sure != certain and Phase.PENDING in self.phases
-        return new or doubted or bool(self.certain) != any_before
+    def lose(self, zone: str, *, certain: bool, short: bool = False) -> bool:
+        """No server answers for the zone, or too few: ``short``; whether that may be news."""
+        here, other = (self.short, self.unserved) if short else (self.unserved, self.short)
+        moved = other.served(zone)
+        return here.lose(zone, certain=certain, doubtful=Phase.PENDING in self.phases) or moved
 
     def served(self, zone: str) -> None:
-        """It is told of elsewhere, or some server answers again."""
-        self.lost.hold(zone, times=0)
-        self.certain.discard(zone)
+        """It is told of elsewhere, or enough servers answer again."""
+        self.unserved.served(zone)
+        self.short.served(zone)
 
     def lose_as(self, other: "IncidentTally") -> None:
         """The same zones as the other."""
-        for zone in other.lost.inorder:
-            self.lose(zone, certain=zone in other.certain)
-
-    def unserved(self) -> tuple[str, ...]:
-        """Once it is certain of one of them, those count too whose last alert is still in its grace."""
-        return self.lost.inorder if self.certain else ()
+        for zones, short in ((other.unserved, False), (other.short, True)):
+            for zone in zones.names.inorder:
+                self.lose(zone, certain=zone in zones.certain, short=short)
 
     def firing(self) -> Names:
         """Of those that fire: what is news if there is any, else what follows from it."""

@@ -29,11 +29,12 @@ def as_heard(incident: Incident, members: IncidentMembers, alerts: dict[AlertKey
     """Without what is silenced."""
     if not members.silenced:
         return incident
-    heard, unserved = members.heard, members.heard.unserved()
+    heard = members.heard
+    unserved, short = heard.unserved.told(), heard.short.told()
     severity = max(heard.severities, default=incident.notified.severity if incident.notified else Severity.INFO)
     return replace(
         incident,
-        severity=Severity.CRITICAL if unserved else severity,
+        severity=Severity.CRITICAL if unserved or short else severity,
         began_at=heard.began() if heard.findings else incident.began_at,
         zones=heard.names.zones.inorder,
         servers=heard.names.servers.inorder,
@@ -41,6 +42,7 @@ def as_heard(incident: Incident, members: IncidentMembers, alerts: dict[AlertKey
         findings=heard.findings,
         recovering=heard.phases.get(Phase.RECOVERING, 0),
         unserved=unserved,
+        short=short,
         flapping=2 * heard.flapping > sum(heard.severities.values()),
         lines=heard_lines(incident.lines, heard.lines(alerts), members.all.line_keys),
         silenced=0,
@@ -61,6 +63,7 @@ def told_as(incident: Incident, heard: Incident) -> ToldAs:
         servers=_known(incident.servers, heard.servers, notified.servers),
         codes=_known(incident.codes, heard.codes, notified.codes),
         unserved=_known(incident.unserved, heard.unserved, notified.unserved),
+        short=_known(incident.short, heard.short, notified.short),
     )
     return ToldAs(heard, known)
 

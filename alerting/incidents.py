@@ -293,7 +293,8 @@ def _as_it_was(incident: Incident, members: IncidentMembers, now: datetime) -> b
     """Whether an incident none of whose own alerts changed is as it was, and nothing of it is to be told now."""
     return (
         members.all.findings == incident.findings
-        and members.all.unserved() == incident.unserved
+        and members.all.unserved.told() == incident.unserved
+        and members.all.short.told() == incident.short
         and (incident.due_at is None or now < incident.due_at)
         and Phase.PENDING not in members.all.phases
     )
@@ -325,7 +326,7 @@ def _go_on_in_whole(
     fresh = with_labels(as_of_now(incident, members, ended, alerts, now), rules.labels_of)
     if members.count:
         firing, heard = Firing.of(members.heard, rules.cadences), as_heard(fresh, members, alerts)
-        if while_it_holds(heard, firing.unserved).acknowledged is None and fresh.acknowledged is not None:
+        if while_it_holds(heard, firing.unserved, firing.short).acknowledged is None and fresh.acknowledged is not None:
             fresh = replace(fresh, acknowledged=None, act_untold=False)
             heard = as_heard(fresh, members, alerts)
         return announce(fresh, told_as(fresh, heard), firing, rules, now)

@@ -73,6 +73,15 @@ class Policy:
     max_messages: int = field(default=20, metadata={"bounds": {"ge": 1}})
     """A receiver is told of so many things in ten minutes at most; then one message says how many more there are, and
     what is said of these is said there."""
+    min_good: int = field(default=1, metadata={"bounds": {"ge": 1}})
+    """So many servers of a zone must be left that answer, of those that are not hidden: where fewer are, that is
+    critical and told at once. A zone that is watched on fewer servers needs all of them. For single zones:
+    [min_good](#zones) there."""
+    quorum: int | None = field(
+        default=None, metadata={"bounds": {"ge": 1}, "unset": "as in `[severity]`", "example": "quorum = 2"}
+    )
+    """While so many servers of a zone answer, those that do not are warnings; with fewer they are critical. For single
+    zones: [quorum](#zones) there."""
     witness: tuple[Address, ...] | None = field(
         default=None,
         metadata={"unset": "the resolvers and the default gateway", "example": 'witness = ["192.0.2.53"]'},

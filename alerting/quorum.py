@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import OUT_OF_SERVICE
+from alerting.unserved import is_out, that_count
 from checks.model import Zone
 from checks.model.finding_type import Severity
 
@@ -34,10 +35,6 @@ def _good(alerts: Iterable[Alert], zone: Zone) -> int:
     out = {
         (alert.key.server, alert.key.address)
         for alert in alerts
-        if alert.phase is Phase.FIRING and alert.key.code in OUT_OF_SERVICE
+        if alert.phase is Phase.FIRING and alert.key.code in OUT_OF_SERVICE and alert.key.server is not None
     }
-    servers = [server for server in zone.servers if not server.hidden] or list(zone.servers)
-    return sum(
-        (server.name, None) not in out and not all((server.name, each) in out for each in server.addresses)
-        for server in servers
-    )
+    return sum(not is_out(server, out) for server in that_count(zone))

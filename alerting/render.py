@@ -181,6 +181,8 @@ def as_data(incident: Incident) -> dict[str, object]:
         "labels": _labels(incident.labels),
         "unserved_zones": list(incident.unserved[:MAX_ZONES]),
         "unserved_zone_count": len(incident.unserved),
+        "short_zones": list(incident.short[:MAX_ZONES]),
+        "short_zone_count": len(incident.short),
         "servers": list(incident.servers if open_ else sorted({*incident.servers, *incident.past_servers})),
         "began_at": stamp(incident.began_at),
         "ended_at": stamp(incident.ended_at),

@@ -83,6 +83,7 @@ def _reopened(incident: Incident, alert: Alert, now: datetime) -> Incident:
         recovering=0,
         codes=(),
         unserved=(),
+        short=(),
         past_zones=(),
         past_servers=(),
         past_codes=(),

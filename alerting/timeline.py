@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from alerting.audience_news import as_part
 from alerting.incident import RESOLVED, Incident, IncidentChange
-from alerting.incident_news import change_since
+from alerting.incident_change import change_since
 from checks.model.finding_type import Severity
 
 
@@ -17,7 +17,7 @@ class TimelineEvent(StrEnum):
     OPENED = "opened"
     REOPENED = "reopened"
     WORSENED = "worsened"
-    """A higher severity, or a zone more that no server answers for."""
+    """A higher severity, or a zone more that no server answers for, or too few."""
     GREW = "grew"
     IMPROVED = "improved"
     FLAPPING = "flapping"
@@ -100,11 +100,12 @@ def _news(before: Incident, after: Incident) -> tuple[TimelineEvent, IncidentCha
 
 def _told(incident: Incident, change: IncidentChange) -> TimelineEvent | None:
     """What a piece of news was; None for a reminder that nothing has changed."""
-    if change.unserved or (change.severity is not None and change.severity < incident.severity):
+    if change.unserved or change.short or (change.severity is not None and change.severity < incident.severity):
         return TimelineEvent.WORSENED
     if change.flapping:
         return TimelineEvent.FLAPPING
     if change.more_zones or change.servers or change.codes or change.flapping is False:
         return TimelineEvent.GREW
-    better = change.severity or change.back or change.left or change.served_again or change.servers_back
+    better = change.severity or change.back or change.left or change.servers_back
+    better = better or change.served_again or change.enough_again
     return TimelineEvent.IMPROVED if better else None

@@ -100,6 +100,8 @@ class Zone:
     labels: Labels = ()
     quorum: int = 0
     """While so many of its servers answer, one that does not is a warning, and critical below; 0: as its code says."""
+    min_good: int = 1
+    """That fewer of its servers are left that answer is critical, and told at once."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -133,6 +135,7 @@ class Zone:
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
             self.catalog, self.removed, self.canary, self.labels, self.quorum,
+            self.min_good,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -142,6 +145,7 @@ class Zone:
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
             self.catalog, self.removed, self.canary, self.labels, self.quorum,
+            self.min_good,
         )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from monitor.config.files import other_kind
 from monitor.config.keys import read_keys
 from monitor.config.maintenance import maintenance
 from monitor.config.model import Config
+from monitor.config.needed_servers import check_usual
 from monitor.config.receivers import receivers, review, routes
 from monitor.config.secrets import FileContext, secret_keys
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
@@ -57,9 +58,11 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     context = FileContext(path.absolute().parent, env, elsewhere)
     unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
     cadence, probe = _cadence(problems, file), _probe(problems, file, context)
+    policy = _section(problems, file, "alerting", Policy, context)
+    check_usual(problems, policy)
     references = References(
         servers(problems, file.servers, written_servers, written_keys, context), written_keys, ignored=unwanted,
-        cadence=cadence, probe=probe if problems.sound("probe") else None,
+        cadence=cadence, probe=probe if problems.sound("probe") else None, policy=policy,
     )  # fmt: skip
     notifiers, kinds = receivers(problems, file.receivers, context)
     lists = Lists(problems, references, context)
@@ -83,7 +86,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         catalogs=catalogs_read,
         polled_lists=tuple(lists.polled),
         severity=severities(problems, ("severity",), file.severity),
-        policy=_section(problems, file, "alerting", Policy, context),
+        policy=policy,
         heartbeat=_heartbeat(problems, file, context),
         receivers=notifiers,
         kinds=kinds,

@@ -172,4 +172,6 @@ def _shape(zone: Zone) -> Zone:
         replace(record, name=f"{at}.", expect=None if record.expect is None else ())
         for at, record in enumerate(zone.records)
     )
-    return replace(zone, name="example.", records=records, max_lag=timedelta(0), severity=(), labels=())
+    return replace(
+        zone, name="example.", records=records, max_lag=timedelta(0), severity=(), labels=(), quorum=0, min_good=1
+    )

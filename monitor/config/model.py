@@ -143,10 +143,15 @@ class ZoneEntry:
     labels: Labels = field(default=(), metadata={"unset": "none", "example": 'labels = { team = "web" }'})
     """What you say of the zone: names and values, by which [routes](#routes) select. See below."""
     quorum: int | None = field(
-        default=None, metadata={"bounds": {"ge": 1}, "unset": "as in `[severity]`", "example": "quorum = 2"}
+        default=None, metadata={"bounds": {"ge": 1}, "unset": "as in `[alerting]`", "example": "quorum = 2"}
     )
     """While so many of its servers answer, those that do not are warnings; with fewer they are critical. So one dead
-    server of four wakes nobody, by a route of `severity = ["critical"]`. That none is left is critical at any rate."""
+    server of four wakes nobody, by a route of `severity = ["critical"]`. That fewer than `min_good` are left is
+    critical at any rate."""
+    min_good: int | None = field(
+        default=None, metadata={"bounds": {"ge": 1}, "unset": "as in `[alerting]`", "example": "min_good = 2"}
+    )
+    """So many of its servers must answer; that fewer are left is critical, and told at once."""
     catalog: str = field(default="", metadata={"given": True})
     """The catalog that it is a member of …"""
     removed: bool = field(default=False, metadata={"given": True})
@@ -158,7 +163,7 @@ class ZoneEntry:
         return ZoneEntry(
             "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.canary, self.labels, self.quorum, self.catalog, self.removed,
+            self.canary, self.labels, self.quorum, self.min_good, self.catalog, self.removed,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
@@ -167,7 +172,7 @@ class ZoneEntry:
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.canary, self.labels, self.quorum, self.catalog, self.removed,
+            self.canary, self.labels, self.quorum, self.min_good, self.catalog, self.removed,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
@@ -180,6 +185,7 @@ class ZoneEntry:
             default_records=self.records is None, content=self.content,
             ignored_between_groups=self.ignored_between_groups, catalog=self.catalog, removed=self.removed,
             canary=self.canary, labels=self.labels, quorum=self.quorum or 0,
+            min_good=self.min_good or 1,
         )  # fmt: skip
 
 

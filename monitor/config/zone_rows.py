@@ -238,6 +238,8 @@ def _of_cells(columns: Sequence[str], cells: Sequence[str], line: int, tell: Tel
                     tell(line, column, f"{quoted(name)} is there twice", "")
         elif cell and column in ("servers", "ignore_servers"):
             table[column] = cell.split()
+        elif column in ("quorum", "min_good") and cell.isdecimal():
+            table[column] = int(cell)
         elif cell and column in ("records", "ignore_between_groups"):
             table[column] = [record.strip() for record in cell.split(";") if record.strip()]
         elif cell:

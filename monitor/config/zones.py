@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
+from alerting.model import Policy
 from checks.base import cadence_of
 from checks.canary import Canary
 from checks.model import TransferRule, WantedRecord
@@ -19,6 +20,7 @@ from monitor.config.errors import InvalidValue, KeyPath, Problems, near, quoted
 from monitor.config.keys import key_name
 from monitor.config.labels import labels
 from monitor.config.model import ServerEntry, ZoneEntry
+from monitor.config.needed_servers import needed_servers
 from monitor.config.servers import reference
 from monitor.config.tables import Table, instance_of
 from monitor.probe.message import canonical, names
@@ -50,6 +52,7 @@ class References:
     cadence: Mapping[str, timedelta] = field(default_factory=dict)
     probe: Probe | None = None
     """How servers are asked; None where that is not known, for its mistakes."""
+    policy: Policy = field(default_factory=Policy)
 
 
 def zones(problems: Problems, tables: Iterable[Table | None], references: References) -> Iterator[ZoneEntry]:
@@ -82,6 +85,7 @@ def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, reference
         ),
         severity=tuple(sorted(severities_of_zones(problems, (*path, "severity"), table.severity).items())),
         labels=labels(problems, (*path, "labels"), table.labels),
+        **needed_servers(problems, path, table, servers, references.servers, references.policy),
         canary=canary_of(
             problems, path, table, name, references.keys,
             lambda where, text: _updated_server(problems, where, text, table, servers, references),

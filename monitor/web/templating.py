@@ -56,7 +56,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "state_level": state_level,
     "state_word": view_models.state_word,
     "unicode": unicode,
-    "unserved": view_models.unserved,
+    "some_zones": view_models.some_zones,
     "until": formatting.until,
     "zone_path": view_models.zone_path,
 }

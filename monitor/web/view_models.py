@@ -79,9 +79,9 @@ def lag_text(address: AddressStatus, now: datetime) -> str:
     return format_duration(lag) if lag is not None and lag > timedelta(0) else ""
 
 
-def unserved(incident: Incident, most: int) -> str:
-    """The first of the zones that no server answers for, and how many more there are."""
-    return shown_zones((zone.rstrip(".") or zone for zone in incident.unserved[:most]), len(incident.unserved))
+def some_zones(names: Sequence[str], most: int) -> str:
+    """The first of these zones, and how many more there are."""
+    return shown_zones((zone.rstrip(".") or zone for zone in names[:most]), len(names))
 
 
 # --- rows ---

@@ -18,11 +18,13 @@ from alerting.notification import OutboxMessage
 from alerting.reopening import PastIncidents, opened_by, with_past
 from alerting.root_cause import family
 from alerting.storm_guard import StormGuard, is_due
+from alerting.unserved import Unserved
 from checks.model.finding_type import Severity
 from tests.support.whole_causes import whole_root_causes
 from tests.support.whole_members import (
+    LackingZones,
+    LostZones,
     Members,
-    UnservedZones,
     firing_of,
     members_anew,
     unserved_zones,
@@ -71,7 +73,7 @@ def whole_update(
     changes, messages = [], []
     for name, incident in list(after.items()):
         if not (anew or name in moved or incident is not open_incidents.incidents.get(name)) and _as_it_was(
-            incident, current(members[name].active_alerts), unserved[name].zones, now
+            incident, current(members[name].active_alerts), unserved[name], now
         ):
             continue
         done, new_messages = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
@@ -183,37 +185,43 @@ def _members(
     return {name: Members(active_alerts[name], over[name]) for name in incidents}
 
 
-def _as_it_was(incident: Incident, active_alerts: Sequence[Alert], unserved: tuple[str, ...], now: datetime) -> bool:
+def _as_it_was(incident: Incident, active_alerts: Sequence[Alert], lost: LostZones, now: datetime) -> bool:
     """Whether an incident none of whose own alerts changed is as it was, and nothing of it is to be told now."""
     return (
         len(active_alerts) == incident.findings
-        and unserved == incident.unserved
+        and (lost.unserved.zones, lost.short.zones) == (incident.unserved, incident.short)
         and (incident.due_at is None or now < incident.due_at)
         and not any(alert.phase is Phase.PENDING for alert in active_alerts)
     )
 
 
-def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rules) -> Mapping[str, UnservedZones]:
-    """Incident → the zones that no server answers for, where the latest of the alerts that make it so is in it.
+def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rules) -> Mapping[str, LostZones]:
+    """Incident → the zones that no server answers for, or too few, where the latest of the alerts that make it so is in
+    it.
 
     As soon as that is certain of one of them those count too whose last alert is still in its grace.
     """
     lost = unserved_zones(grave, rules.dependency_graph, rules.silences)
-    found: dict[str, UnservedZones] = defaultdict(UnservedZones)
+    found: dict[str, LostZones] = defaultdict(LostZones)
     for name, incident in members.items() if lost else ():
         here = {a.key: a.key.zone for a in incident.active_alerts if a.key.zone in lost}
         zones = sorted(zone for key, zone in here.items() if lost[zone].latest.key == key)
-        certain = frozenset(zone for zone in zones if lost[zone].certain)
-        if certain:
-            silenced = frozenset(zone for zone in zones if lost[zone].silenced)
-            found[name] = UnservedZones(tuple(zones), certain, silenced)
+        found[name] = LostZones(
+            *(_lacking([z for z in zones if lost[z].short is each], lost) for each in (False, True))
+        )
     return found
+
+
+def _lacking(zones: Sequence[str], lost: Mapping[str, Unserved]) -> LackingZones:
+    certain = frozenset(zone for zone in zones if lost[zone].certain)
+    silenced = frozenset(zone for zone in zones if lost[zone].silenced)
+    return LackingZones(tuple(zones), certain, silenced) if certain else LackingZones()
 
 
 def _go_on(
     incident: Incident,
     members: Members,
-    lost: UnservedZones,
+    lost: LostZones,
     unwatched: Collection[AlertKey],
     rules: Rules,
     now: datetime,
@@ -231,15 +239,16 @@ def _go_on(
 def _go_on_in_whole(
     incident: Incident,
     members: Members,
-    lost: UnservedZones,
+    lost: LostZones,
     unwatched: Collection[AlertKey],
     rules: Rules,
     now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
-    fresh = _as_of_now(incident, members, lost.zones, unwatched, rules, now)
+    fresh = _as_of_now(incident, members, lost, unwatched, rules, now)
     if members.active_alerts:
         heard = [alert for alert in current(members.active_alerts) if not rules.silences.of(alert)]
-        firing = firing_of(heard, rules.cadences, lost.certain - lost.silenced)
+        certain = [each.certain - each.silenced for each in (lost.unserved, lost.short)]
+        firing = firing_of(heard, rules.cadences, *certain)
         return announce(fresh, told_as(fresh, _as_heard(fresh, members, heard, lost)), firing, rules, now)
     ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
     ended = max([ended, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
@@ -249,19 +258,20 @@ def _go_on_in_whole(
 def _as_of_now(
     incident: Incident,
     members: Members,
-    unserved: tuple[str, ...],
+    lost: LostZones,
     unwatched: Collection[AlertKey],
     rules: Rules,
     now: datetime,
 ) -> Incident:
     """What is bad now, out of the alerts; what is not any more becomes past."""
     active_alerts = current(members.active_alerts)
+    unserved, short = lost.unserved.zones, lost.short.zones
     known = [alert for alert in active_alerts if alert.phase is not Phase.PENDING]
     zones = tuple(sorted({alert.key.zone for alert in active_alerts if alert.key.zone}))
     servers = tuple(sorted({alert.key.server for alert in active_alerts if alert.key.server}))
     codes = tuple(sorted({alert.key.code for alert in active_alerts}))
     severity = max((alert.severity for alert in known), default=incident.severity)
-    severity = Severity.CRITICAL if unserved else severity
+    severity = Severity.CRITICAL if unserved or short else severity
     eased = severity < incident.severity or not set(incident.zones) <= set(zones)
     eased = eased or not set(incident.servers) <= set(servers)
     left = {a.key.zone for a in members.over if a.key in unwatched}.union(incident.left_zones).difference(zones)
@@ -280,6 +290,7 @@ def _as_of_now(
         findings=len(active_alerts),
         recovering=sum(alert.phase is Phase.RECOVERING for alert in active_alerts),
         unserved=unserved,
+        short=short,
         flapping=2 * sum(alert.flapping for alert in known) > len(known),
         lines=whole_lines(incident.lines, active_alerts, members.over, unwatched, now),
         eased_at=now if eased else incident.eased_at,
@@ -294,12 +305,11 @@ def _silenced_zones(alerts: Sequence[Alert], rules: Rules) -> tuple[str, ...]:
     return tuple(sorted({alert.key.zone for alert in alerts if alert.key.zone} - heard))
 
 
-def _as_heard(incident: Incident, members: Members, heard: Sequence[Alert], lost: UnservedZones) -> Incident:
+def _as_heard(incident: Incident, members: Members, heard: Sequence[Alert], lost: LostZones) -> Incident:
     """Without what is silenced."""
     if not incident.silenced:
         return incident
-    certain = lost.certain - lost.silenced
-    unserved = tuple(zone for zone in lost.zones if zone not in lost.silenced) if certain else ()
+    unserved, short = lost.unserved.heard(), lost.short.heard()
     known = [alert.severity for alert in heard if alert.phase is not Phase.PENDING]
     severity = max(known, default=incident.notified.severity if incident.notified else Severity.INFO)
     standing = {line_key(alert.key) for alert in current(members.active_alerts)}
@@ -307,7 +317,7 @@ def _as_heard(incident: Incident, members: Members, heard: Sequence[Alert], lost
     lines = whole_lines((), heard, (), (), incident.began_at)
     return replace(
         incident,
-        severity=Severity.CRITICAL if unserved else severity,
+        severity=Severity.CRITICAL if unserved or short else severity,
         began_at=min((alert.began for alert in heard), default=incident.began_at),
         zones=tuple(sorted({alert.key.zone for alert in heard if alert.key.zone})),
         servers=tuple(sorted({alert.key.server for alert in heard if alert.key.server})),
@@ -315,6 +325,7 @@ def _as_heard(incident: Incident, members: Members, heard: Sequence[Alert], lost
         findings=len(heard),
         recovering=sum(alert.phase is Phase.RECOVERING for alert in heard),
         unserved=unserved,
+        short=short,
         flapping=2 * sum(alert.flapping for alert in heard if alert.phase is not Phase.PENDING) > len(known),
         lines=_kept(sorted([*lines, *past], key=gravity)),
         silenced=0,

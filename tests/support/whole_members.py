@@ -18,18 +18,30 @@ from alerting.line_tally import SAMPLE_SIZE
 from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import OUT_OF_SERVICE, DependencyGraph
 from alerting.silences import ActiveSilences
-from alerting.unserved import BAD, ServerAddress, Unserved, _all_out, _certainty, _since
+from alerting.unserved import BAD, ServerAddress, Unserved, _certainty, _since, is_served, places_gone
 from checks.model.finding_type import Severity
 
 
 @dataclass(frozen=True, slots=True)
-class UnservedZones:
-    """Zones of an incident that no server answers for, and those of them of which it is ``certain``."""
+class LackingZones:
+    """Zones of an incident that no server answers for, or too few; and those of them of which it is ``certain``."""
 
     zones: tuple[str, ...] = ()
     certain: frozenset[str] = frozenset()
     silenced: frozenset[str] = frozenset()
     """Those of which nobody is told."""
+
+    def heard(self) -> tuple[str, ...]:
+        certain = self.certain - self.silenced
+        return tuple(zone for zone in self.zones if zone not in self.silenced) if certain else ()
+
+
+@dataclass(frozen=True, slots=True)
+class LostZones:
+    """Those that have none left, and those that have too few."""
+
+    unserved: LackingZones = LackingZones()
+    short: LackingZones = LackingZones()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,10 @@ def _good_since(alerts: Iterable[Alert]) -> datetime | None:
 
 
 def firing_of(
-    alerts: Collection[Alert], cadences: Mapping[str, Collection[timedelta]], unserved: frozenset[str] = frozenset()
+    alerts: Collection[Alert],
+    cadences: Mapping[str, Collection[timedelta]],
+    unserved: frozenset[str] = frozenset(),
+    short: frozenset[str] = frozenset(),
 ) -> Firing:
     """``alerts`` are all of the incident that are not OK."""
     firing = [alert for alert in alerts if alert.phase is Phase.FIRING]
@@ -119,13 +134,14 @@ def firing_of(
         ),
         more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
         unserved=unserved,
+        short=short,
     )
 
 
 def unserved_zones(
     alerts: Iterable[Alert], dependency_graph: DependencyGraph, silences: ActiveSilences
 ) -> Mapping[str, Unserved]:
-    """The zones of which every address of every server has an alert that it is of no use.
+    """The zones of which so many servers have an alert that they are of no use that too few are left.
 
     Hidden servers are not counted where there are others: no resolver asks them. What recovers counts as good.
     """
@@ -139,26 +155,28 @@ def unserved_zones(
     found = {}
     for name, places in out.items():
         zone = dependency_graph.template(name)
-        if zone is not None and _all_out(zone, places.keys()):
-            certain = all(alert.phase is Phase.FIRING for alert in places.values())
-            heard = [alert for alert in places.values() if not silences.of(alert)]
-            found[name] = Unserved(max(heard or places.values(), key=_since), certain, silenced=not heard)
+        if zone is not None and (gone := places_gone(zone, places.keys())):
+            lost = [places[place] for place in gone]
+            certain = all(alert.phase is Phase.FIRING for alert in lost)
+            heard, short = [alert for alert in lost if not silences.of(alert)], is_served(zone, places.keys())
+            found[name] = Unserved(max(heard or lost, key=_since), certain, silenced=not heard, short=short)
     return found
 
 
-def members_anew(members: Members, lost: UnservedZones, silences: ActiveSilences) -> IncidentMembers:
+def members_anew(members: Members, lost: LostZones, silences: ActiveSilences) -> IncidentMembers:
     """What the product keeps of an incident alert by alert."""
     anew = IncidentMembers()
     for number, alert in enumerate(members.active_alerts):
         anew.put(alert, number, silences.of(alert))
-    for name in lost.zones:
-        anew.lose(name, certain=name in lost.certain, silenced=name in lost.silenced)
+    for each, short in ((lost.unserved, False), (lost.short, True)):
+        for name in each.zones:
+            anew.lose(name, certain=name in each.certain, silenced=name in each.silenced, short=short)
     return anew
 
 
 def views_anew(
     members: Mapping[str, Members],
-    unserved: Mapping[str, UnservedZones],
+    unserved: Mapping[str, LostZones],
     alerts: Mapping[AlertKey, Alert],
     rules: Rules,
     now: datetime,

@@ -68,7 +68,12 @@ def watched(chance: random.Random, count: int) -> list[Zone]:
     there = servers(chance)
     names = list(there)
     return [
-        Zone(f"z{n}.example.", tuple(there[s] for s in names[: chance.choice((1, 2, 3, 4))]), "ns1")
+        Zone(
+            f"z{n}.example.",
+            tuple(there[s] for s in names[: chance.choice((1, 2, 3, 4))]),
+            "ns1",
+            min_good=chance.choice((1, 1, 2, 3)),
+        )
         for n in range(count)
     ]
 

@@ -377,6 +377,8 @@ def test_the_incident_as_the_api_shows_it() -> None:
         "labels": {},
         "unserved_zones": [],
         "unserved_zone_count": 0,
+        "short_zones": [],
+        "short_zone_count": 0,
         "servers": ["ns2"],
         "began_at": "2026-11-20T10:00:00Z",
         "ended_at": "2026-11-20T10:31:00Z",

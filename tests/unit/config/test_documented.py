@@ -135,7 +135,7 @@ def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
         "service": {"database", "token", "url"},
         "probe": {"max_qps", "source"},
         "resolver": {"addresses"},
-        "policy": {"witness"},
+        "policy": {"witness", "quorum"},
     }
     for section, shown in examples.items():
         for field in fields(getattr(default, section)):

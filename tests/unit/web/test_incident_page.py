@@ -118,12 +118,15 @@ async def test_what_cannot_be_done_is_said_on_the_page() -> None:
 async def test_many_zones_and_none_that_is_served() -> None:
     seen = await stage(troubled())
     names = tuple(f"z{number:03}.example." for number in range(150))
-    incident = replace(seen.status.incidents[OF_THE_HIDDEN], zones=names, unserved=names[:7], lines=())
+    incident = replace(
+        seen.status.incidents[OF_THE_HIDDEN], zones=names, unserved=names[:7], short=names[7:8], lines=()
+    )
     seen.show(replace(seen.status, incidents={OF_THE_HIDDEN: incident}))
     async with client(seen) as http:
         text = text_of(await http.get(f"/incidents/{OF_THE_HIDDEN}"))
     assert "No server is left that answers for z000.example, z001.example" in text
     assert "and 2 more." in text
+    assert "Fewer servers than min_good are left that answer for z007.example." in text
     assert "150 zones z000.example., z001.example." in text
     assert text.count(".example.,") + 1 == 100
     assert "and 50 more" in text

@@ -45,8 +45,8 @@ def with_past(
 
 def opened_by(alert: Alert, cause: Cause, past: PastIncidents, now: datetime) -> Incident:
     """What an alert of this cause opens: the incident that was over just now, or a new one."""
-    again = _same(past, cause, alert.key)
-    if again is not None and _may_reopen(again, now):
+    again = _same(past, cause, alert.key, now)
+    if again is not None:
         return _reopened(again, alert, now)
     name = incident_id(cause, now)
     return Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=alert.began)
@@ -57,13 +57,16 @@ def incident_id(cause: Cause, opened_at: datetime) -> str:
     return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:12]}"
 
 
-def _same(past: PastIncidents, cause: Cause, key: AlertKey) -> Incident | None:
-    """That of the cause, or of its server, if that was of this zone and code too."""
+def _same(past: PastIncidents, cause: Cause, key: AlertKey, now: datetime) -> Incident | None:
+    """That of the cause, or of its server, if that was of this zone and code too: which was over just now."""
     found = past.get(cause)
-    if found is not None or cause.kind != "zone" or key.server is None:
+    if found is not None and _may_reopen(found, now):
         return found
+    if cause.kind != "zone" or key.server is None:
+        return None
     found = past.get(Cause("server", key.server))
-    return found if found is not None and key.zone in found.past_zones and key.code in found.past_codes else None
+    was_it = found is not None and key.zone in found.past_zones and key.code in found.past_codes
+    return found if found is not None and was_it and _may_reopen(found, now) else None
 
 
 def _reopened(incident: Incident, alert: Alert, now: datetime) -> Incident:

@@ -7,9 +7,10 @@ import pytest
 
 from alerting.alert_state import advance, next_transition
 from alerting.flapping import FLAPPING_WINDOW, MIN_CALM, calm, note_end, steady_at
+from alerting.incident import Cause
 from alerting.model import NOT_CHECKED, Alert, Flaps, Phase, Policy
 from alerting.render import render
-from alerting.reopening import MAX_PAST_INCIDENTS, REOPEN_WINDOW, past_incidents, with_past
+from alerting.reopening import MAX_PAST_INCIDENTS, REOPEN_WINDOW, opened_by, past_incidents, with_past
 from alerting.root_cause import DependencyGraph
 from checks.model import Health
 from checks.model.finding_type import Severity
@@ -148,6 +149,18 @@ def test_a_zone_that_is_bad_again_at_its_server_opens_the_incident_of_the_server
     story.sweep((story.zones[:1], "tcp-unreachable", "ns2"))
     other = [each for name, each in story.open_incidents.incidents.items() if name != first]
     assert [str(each.cause) for each in other] == ["zone z000.example."]
+
+
+def test_an_incident_of_the_zone_that_is_long_over_does_not_stand_before_that_of_the_server() -> None:
+    story = desk(grace=0, settle=0)
+    story.sweep((story.zones, DEAD, "ns2"), times=2)
+    story.sweep(times=2)
+    (server,) = story.open_incidents.past.values()
+    cause, late = Cause("zone", story.zones[0]), minute(story.at)
+    long_over = replace(server, id="old", cause=cause, resolved_at=late - REOPEN_WINDOW - timedelta(minutes=1))
+    past = past_incidents([long_over, server])
+    assert opened_by(alert(story.zones[0], DEAD, "ns2"), cause, past, late).id == server.id
+    assert opened_by(alert(story.zones[0], DEAD, "ns2"), cause, past, late + REOPEN_WINDOW).openings == 1
 
 
 def test_another_incident_of_the_same_zone_is_no_second_opening() -> None:

@@ -231,7 +231,7 @@ def _health(key: AlertKey, finding: Finding | None, result: CheckResult) -> Heal
         return Health.GOOD
     if result.health is Health.UNKNOWN:
         return Health.UNKNOWN
-    if key.server is not None and any(u.covers(key.server, key.address, key.subject) for u in result.unsure):
+    if any(u.covers(key.server, key.address, key.subject) for u in result.unsure):
         return Health.UNKNOWN
     return Health.GOOD
 

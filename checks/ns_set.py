@@ -35,6 +35,7 @@ from checks.model import (
 )
 from checks.model.finding_type import FindingType, Severity
 from checks.model.relative_names import relative
+from checks.model.resolution import Resolution
 from checks.zone_state.model import ZoneState
 
 NS_DIFFERS = FindingType(
@@ -56,20 +57,6 @@ ALIAS_SUBJECT = "CNAME"
 """Of what is said of whether a name is an alias."""
 
 ALONE = "fewer than two addresses gave an NS set of which the version is known, so there is nothing to compare"
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """What a host name resolves to: its ``addresses``, or the ``reason`` why it has none.
-
-    ``certain``: the resolver said so, and not that it does not know; or it has not known for long what it knows of
-    others. ``alias``: it is a CNAME for that name, without final dot.
-    """
-
-    addresses: tuple[str, ...] = ()
-    reason: str = ""
-    certain: bool = True
-    alias: str = ""
 
 
 _NOTHING: Mapping[str, Resolution] = MappingProxyType({})

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from checks.base import Check
 from checks.canary import Canary
 from checks.content import Content
+from checks.delegation import Delegation
 from checks.model.finding_type import FindingType
 from checks.ns_set import NsSet
 from checks.open_transfer import OpenTransfer
@@ -26,6 +27,7 @@ _ALL: tuple[type[Check], ...] = (
     Records,
     Content,
     Signatures,
+    Delegation,
     Transfer,
     OpenTransfer,
     RemovedMember,

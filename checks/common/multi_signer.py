@@ -6,11 +6,11 @@ need not have those that sign DNSKEY records alone: for these the parent has DS 
 CDS and CDNSKEY, is the union of all, the same everywhere (RFC 8901 section 8, RFC 9975).
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from checks.common.dnssec import Key, Tries, Verdict, Verifier, algorithm_name, are_cut, zone_keys
+from checks.common.ds import DIGESTS, is_for
 from checks.common.rrset_compare import (
     MACHINES,
     PROPAGATING,
@@ -43,9 +43,6 @@ OTHERS_KEYS = "keys of other groups"
 OF_THE_PARENT = ("CDS", "CDNSKEY")
 _BY_OTHER_KEYS = ("DNSKEY", *OF_THE_PARENT)
 """What is signed with the keys that the parent knows (RFC 7344 section 4.1), and so is not for everybody's."""
-
-_DIGESTS = {1: hashlib.sha1, 2: hashlib.sha256, 4: hashlib.sha384}
-"""IANA, DS RR Type Digest Algorithms; the rest is not known here."""
 
 Held = Mapping[Place, tuple[SignedRRset, ...]]
 
@@ -199,21 +196,10 @@ def _is_known(type_: str, text: str) -> bool:
     words = text.split(" ", 3)
     if type_ == "CDNSKEY":
         return words[2:3] != ["0"]
-    return len(words) == 4 and words[2].isdigit() and int(words[2]) in _DIGESTS
+    return len(words) == 4 and words[2].isdigit() and int(words[2]) in DIGESTS
 
 
 def _is_offered(zone: Zone, type_: str, offered: Iterable[str], text: str, key: Key) -> bool:
     if type_ == "CDNSKEY":
         return text in offered
-    flags, protocol = (int(word) for word in text.split(" ", 2)[:2])
-    labels = [] if zone.name == "." else zone.name[:-1].split(".")
-    owner = b"".join(bytes((len(label),)) + label.encode() for label in labels) + b"\0"
-    rdata = flags.to_bytes(2, "big") + bytes((protocol, key.algorithm)) + key.public
-    for one in offered:
-        tag, algorithm, digest_type, digest = one.split(" ", 3)
-        if (int(tag), int(algorithm)) != (key.tag, key.algorithm):
-            continue
-        made = _DIGESTS[int(digest_type)](owner + rdata).hexdigest()  # RFC 4034 section 5.1.4
-        if made == digest.replace(" ", "").lower():
-            return True
-    return False
+    return is_for(zone.name, offered, text, key)

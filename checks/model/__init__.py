@@ -25,6 +25,7 @@ from checks.model.outcome import Outcome as Outcome
 from checks.model.outcome import TransferResult as TransferResult
 from checks.model.outcome import UpdateResult as UpdateResult
 from checks.model.record_difference import RecordDifference as RecordDifference
+from checks.model.referral import Referral as Referral
 from checks.model.remembered import RememberedRecords as RememberedRecords
 from checks.model.rrset import RrSet as RrSet
 from checks.model.rrset import Soa as Soa
@@ -102,6 +103,8 @@ class Zone:
     """While so many of its servers answer, one that does not is a warning, and critical below; 0: as its code says."""
     min_good: int = 1
     """That fewer of its servers are left that answer is critical, and told at once."""
+    parent: tuple[Address, ...] = ()
+    """Where the zone above it is asked; empty: at its servers, wherever these are found."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -136,6 +139,7 @@ class Zone:
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
             self.catalog, self.removed, self.canary, self.labels, self.quorum,
             self.min_good,
+            self.parent,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -146,6 +150,7 @@ class Zone:
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
             self.catalog, self.removed, self.canary, self.labels, self.quorum,
             self.min_good,
+            self.parent,
         )  # fmt: skip
 
 
@@ -187,9 +192,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Inconclusive:
-    """What a check could not decide: a whole server, one of its addresses, or one subject there."""
+    """What a check could not decide: a whole server, one of its addresses, or one subject there; or, without server,
+    what belongs to none.
+    """
 
-    server: str
+    server: str | None
     address: Address | None = None
     subject: str | None = None
     reason: str = ""

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 
 SERVICE, REPLICATION, TRANSFERS, NUMBERING, RECORDS = "service", "replication", "transfers", "numbering", "records"
-SIGNATURES, UPDATES = "signatures", "updates"
+SIGNATURES, UPDATES, DELEGATION = "signatures", "updates", "delegation"
 """Families of several codes: how a server answers, how it follows its primary, who may transfer from it, which
-serials it counts with, which records it gives, and with what signatures; and whether it takes updates.
+serials it counts with, which records it gives, and with what signatures; whether it takes updates; and how the zone is
+found from above.
 """
 
 

@@ -9,6 +9,7 @@ from checks.model.canary import AwaitedValue, CanaryUpdate
 from checks.model.content import ZoneContent
 from checks.model.ixfr import IxfrAnswer
 from checks.model.outcome import Outcome, TransferResult, UpdateResult
+from checks.model.referral import Referral
 from checks.model.rrset import RrSet, Soa
 from checks.model.signature import Signature
 from checks.model.tls import Tls
@@ -30,6 +31,8 @@ class Query:
     ``qname`` are changed (RFC 2136), signed with ``key``; ``until`` says how long the question is asked again.
     "IXFR" asks for what is new ``since`` that serial (RFC 1995), or, where it is the ``earlier`` one that is wanted,
     since the one that the address had before that; where nobody knows it, it is not asked.
+    ``foreign``: the server is none of the zone's, as those of its parent are; it is asked more slowly, and counts for
+    nothing but the answer, of which the delegation is read, too (``Observation.referral``).
     """
 
     zone: str
@@ -52,6 +55,7 @@ class Query:
     until: AwaitedValue | None = None
     since: int | None = None
     earlier: bool = False
+    foreign: bool = False
 
 
 class Shape(StrEnum):
@@ -122,6 +126,8 @@ class Observation:
     """What TLS showed, where that is how it was asked."""
     update: UpdateResult | None = None
     """What came of an update; ``answer`` is what the records were to be."""
+    referral: Referral | None = None
+    """Whereto the answer refers, where somebody ``foreign`` was asked."""
 
     @property
     def server(self) -> str:

@@ -74,7 +74,7 @@ def record_poll(connectivity: Connectivity, poll: ZonePoll) -> Connectivity:
     came: dict[ServerAddress, set[str]] = {}
     asked: dict[ServerAddress, set[str]] = {}
     for seen in poll.seen:
-        if seen.query.transport is Transport.TLS:  # a service of its own, that few have
+        if seen.query.transport is Transport.TLS or seen.query.foreign:  # a service of its own; nobody that is watched
             continue
         place, way = (seen.query.server, seen.query.address), _way(seen)
         asked.setdefault(place, set()).add(way)

@@ -83,7 +83,8 @@ def check_text(report: ZoneReport, check: str) -> Iterator[str]:
     for finding in result.findings:
         yield f"{report.severity(finding)} {finding.code}: {finding.text}"
     for unsure in result.unsure:
-        yield f"unsure of {unsure.server}{f' {unsure.address}' if unsure.address else ''}: {unsure.reason}"
+        where = f" of {unsure.server}{f' {unsure.address}' if unsure.address else ''}" if unsure.server else ""
+        yield f"unsure{where}: {unsure.reason}"
 
 
 def receivers_text(report: ZoneReport, known: ZoneAlerting, at: datetime) -> Iterator[str]:

@@ -128,10 +128,11 @@ class _Tally:
 
 
 def _questions(check: Check, zone: Zone) -> list[Query]:
-    """All a check asks of a zone that is well; it is asked again until it wants nothing more."""
+    """All a check asks of the servers of a zone that is well; it is asked again until it wants nothing more."""
     asked: list[Query] = []
     for _ in range(MAX_STEPS):
-        more = list(check.queries(zone, tuple(_answered(query) for query in asked)))
+        found = check.queries(zone, tuple(_answered(query) for query in asked))
+        more = [query for query in found if not query.foreign]
         if not more:
             break
         asked += more

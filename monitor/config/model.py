@@ -152,6 +152,11 @@ class ZoneEntry:
         default=None, metadata={"bounds": {"ge": 1}, "unset": "as in `[alerting]`", "example": "min_good = 2"}
     )
     """So many of its servers must answer; that fewer are left is critical, and told at once."""
+    parent: tuple[Address, ...] = field(
+        default=(), metadata={"unset": "its servers are found", "example": 'parent = ["192.0.2.1", "2001:db8::1"]'}
+    )
+    """Where the parent zone is asked for the zone's delegation, where that is not at the servers that the world knows:
+    of a zone that is there for some networks alone, or below a root of your own. See [Delegation](delegation.md)."""
     catalog: str = field(default="", metadata={"given": True})
     """The catalog that it is a member of …"""
     removed: bool = field(default=False, metadata={"given": True})
@@ -163,7 +168,7 @@ class ZoneEntry:
         return ZoneEntry(
             "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.canary, self.labels, self.quorum, self.min_good, self.catalog, self.removed,
+            self.canary, self.labels, self.quorum, self.min_good, self.parent, self.catalog, self.removed,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
@@ -172,7 +177,7 @@ class ZoneEntry:
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
             self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.canary, self.labels, self.quorum, self.min_good, self.catalog, self.removed,
+            self.canary, self.labels, self.quorum, self.min_good, self.parent, self.catalog, self.removed,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
@@ -185,7 +190,7 @@ class ZoneEntry:
             default_records=self.records is None, content=self.content,
             ignored_between_groups=self.ignored_between_groups, catalog=self.catalog, removed=self.removed,
             canary=self.canary, labels=self.labels, quorum=self.quorum or 0,
-            min_good=self.min_good or 1,
+            min_good=self.min_good or 1, parent=self.parent,
         )  # fmt: skip
 
 

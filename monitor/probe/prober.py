@@ -95,7 +95,13 @@ class ServiceProber:
 
     def _for_engine(self, query: Query) -> Question | None:
         """The question, where the engine can send it; None: DnsClient sends it, or says why nobody can."""
-        if query.transport is not Transport.UDP or query.key is not None or query.anywhere or query.version:
+        if (
+            query.transport is not Transport.UDP
+            or query.key is not None
+            or query.anywhere
+            or query.version
+            or query.foreign
+        ):
             return None
         try:
             self._dns.sockets.endpoint(query.address)

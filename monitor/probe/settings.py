@@ -103,6 +103,9 @@ class Probe:
         default=None, metadata={"bounds": {"ge": 0.01}, "unset": "no limit", "example": "max_qps = 5000"}
     )
     """Questions a second to all servers together, at most; not below 0.01."""
+    max_qps_per_foreign_server: float = field(default=50.0, metadata={"bounds": {"ge": 0.01}})
+    """Questions a second to one server that is none of a zone's own, as those of its parent are, at most; never more
+    than `max_qps_per_server`."""
 
     @property
     def parts(self) -> int:
@@ -119,6 +122,7 @@ class Probe:
         return replace(
             self,
             max_qps_per_server=self.max_qps_per_server / self.parts,
+            max_qps_per_foreign_server=min(self.max_qps_per_foreign_server, self.max_qps_per_server / self.parts),
             max_qps=None if self.max_qps is None else self.max_qps / self.parts,
             max_in_flight=max(min(self.max_in_flight, least_in_flight), self.max_in_flight // self.parts),
             workers=1,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from alerting.notifier import AcknowledgingNotifier, StandingNotifier, StateNotifier
 from alerting.root_cause import DependencyGraph
 from checks.base import Check, cadence_of
+from checks.delegation import Delegation
 from checks.ns_set import NsSet
 from monitor.config.model import Config
 from monitor.polling.discovery import MAX_NS_NAMES, DiscoveredZones
@@ -63,12 +64,17 @@ def _is_on(check: Check, config: Config, found: DiscoveredZones) -> bool:
 
 
 def with_resolved_names(checks: Mapping[str, Check], found: DiscoveredZones) -> Mapping[str, Check]:
-    """The checks; the one that looks at NS sets knows what names resolve to."""
+    """The checks; those that look at NS sets know what names resolve to, and where parent zones are served."""
     full = len(found.ns_names) >= MAX_NS_NAMES
-    return {
-        name: replace(check, names=found.names, full=full) if isinstance(check, NsSet) else check
-        for name, check in checks.items()
-    }
+
+    def knowing(check: Check) -> Check:
+        if isinstance(check, NsSet):
+            return replace(check, names=found.names, full=full)
+        if isinstance(check, Delegation):
+            return replace(check, names=found.names, parents=found.parents.zones)
+        return check
+
+    return {name: knowing(check) for name, check in checks.items()}
 
 
 def cadences(config: Config, plan: MonitoringPlan) -> dict[str, timedelta]:

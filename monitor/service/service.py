@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -16,11 +17,12 @@ from alerting.notification import Notification, OutboxMessage
 from alerting.render import render
 from alerting.retry_policy import RetryPolicy
 from alerting.standing_posts import StandingPosts
+from checks.delegation import Delegation
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import monotonic, now
 from monitor.config.errors import ConfigError
 from monitor.config.model import Config
-from monitor.polling.discovery import DiscoveredZones, NsNames, resolve, resolve_ns_names
+from monitor.polling.discovery import DiscoveredZones, NsNames, resolve, resolve_further
 from monitor.polling.poller import Poller
 from monitor.polling.stored_addresses import recall_addresses
 from monitor.probe.cannot_listen import CannotListen
@@ -84,8 +86,8 @@ class Service:
 
     @property
     def status(self) -> Status:
-        sources = self._sourced_zones.statuses
-        return replace(self._evaluator.status, heartbeat=self._schedule.heartbeat, sources=sources)
+        heartbeat, sources = self._schedule.heartbeat, self._sourced_zones.statuses
+        return replace(self._evaluator.status, heartbeat=heartbeat, sources=sources)
 
     @property
     def stopping(self) -> asyncio.Event:
@@ -116,11 +118,9 @@ class Service:
         self._run("estimate", self._estimate())
         self._run("zones", self._sourced_zones.follow(self._take_zones, self._evaluator.keep_zone_source))
         self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
-        host, port = self.address
         log_warnings(self.config)
-        log.info(
-            "running", page=f"http://{host}:{port}/", zones=len(self._evaluator.plan.zones), version=version("soawatch")
-        )
+        page = "http://{}:{}/".format(*self.address)
+        log.info("running", page=page, zones=len(self._evaluator.plan.zones), version=version("soawatch"))
 
     async def _wire(self) -> None:
         started = now()
@@ -225,7 +225,7 @@ class Service:
             if kept:
                 log.warning("these keys need a restart", keys=kept)
             config = await self._sourced_zones.use(config, self.config)
-            found = await resolve(config, self._found, now())
+            found = await self._discover(config)
             if self._stopping.is_set():
                 return False
             await self._receiver_moves.use(config)
@@ -242,29 +242,33 @@ class Service:
 
     async def _resolve(self) -> None:
         async with self._changing:
-            await self._take(self.config, await resolve(self.config, self._found, now()))
+            await self._take(self.config, await self._discover(self.config))
 
     async def _take_zones(self) -> None:
         """Watch the zones that sources have now."""
         async with self._changing:
             config = await self._sourced_zones.watched()
-            found = await resolve(config, self._found, now())
+            found = await self._discover(config)
             if not self._stopping.is_set():
                 await self._take(config, found)
                 self._schedule.plan(cadences(config, self._evaluator.plan))
 
-    async def _resolve_ns_names(self, names: frozenset[str]) -> None:
-        """Find out where the servers are that NS sets name, and that are not listed under that name."""
+    async def _resolve_further(self, names: Iterable[str] = ()) -> None:
+        """Find out where the servers are that NS sets name, and that are not listed under that name; and parents'."""
         async with self._changing:
-            found = await resolve_ns_names(self.config, self._found, names, now())
+            found = await resolve_further(self.config, self._found, names, self._poller.probe, now())
             if found is not self._found and not self._stopping.is_set():
                 await self._take(self.config, found)
+
+    async def _discover(self, config: Config) -> DiscoveredZones:
+        """Where the zones of this configuration are served, and those above them."""
+        return await resolve_further(config, await resolve(config, self._found, now()), (), self._poller.probe, now())
 
     async def _take(self, config: Config, found: DiscoveredZones) -> None:
         """Judge by the new plan first, and only then ask by it: no poll is of a zone that is not known yet."""
         log_problems(problem for problem in found.problems if problem not in self._found.problems)
         plan = plan_of(config, found)
-        other = plan != self._evaluator.plan or found.names != self._found.names
+        other = plan != self._evaluator.plan or found.names != self._found.names or found.parents != self._found.parents
         loads_alike = config is self.config and found.zones is self._found.zones
         self._found = found
         change = await self._evaluator.replan(plan) if other else self._evaluator.no_change
@@ -283,13 +287,12 @@ class Service:
         return render(message, self.config.service.url, now())
 
     async def _tick(self, name: str) -> None:
-        chore = {"remind": self._remind, "receivers": self._receivers, "resolve": self._resolve}
-        if name == "stand":
-            await self._posts.post_due()
-        elif name == "prune":
-            await prune(self._store, self.config.service.retention, now)
-        elif name in chore:
-            await chore[name]()
+        chores: dict[str, Callable[[], Awaitable[object]]] = {
+            "remind": self._remind, "receivers": self._receivers, "resolve": self._resolve,
+            "stand": self._posts.post_due, "prune": partial(prune, self._store, self.config.service.retention, now),
+        }  # fmt: skip
+        if (chore := chores.get(name)) is not None:
+            await chore()
         elif (group := self._evaluator.plan.sweep_group(name)) is not None:
             await self._sweep(group)
 
@@ -297,13 +300,15 @@ class Service:
         with self._sweeps.under_way(group):
             if group.check == SERIAL_CHECK:
                 await self._evaluator.select_for_full_poll(group)
+            elif group.check == Delegation.name:
+                await self._resolve_further()
             swept = await self._poller.sweep(group)
             if swept is None:
                 return
             await self._queue.caught_up()
             self._poller.serials_evaluated()
             if names := self._ns_names.taken():
-                await self._resolve_ns_names(names)
+                await self._resolve_further(names)
             finished = self._sweeps.complete(group, swept)
         if swept.zones:
             vantage = self.config.service.vantage

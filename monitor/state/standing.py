@@ -193,7 +193,7 @@ def note_without_edns(state: MonitorState, poll: ZonePoll, checks: Mapping[str, 
     same, and the zone is steady; others are to find out about it.
     """
     columns = state.columns
-    if poll.zone in columns.zone_table and any(seen.without_edns for seen in poll.seen):
+    if poll.zone in columns.zone_table and any(seen.without_edns and not seen.query.foreign for seen in poll.seen):
         number = columns.zone_table.index(poll.zone)
         for name, column in columns.standing.items():
             if name not in checks or not checks[name].version_bound:

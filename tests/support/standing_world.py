@@ -10,7 +10,8 @@ from datetime import datetime
 from checks.base import Check
 from checks.common.epoch import micros
 from checks.model import Observation, Query, Soa, Transport, WantedRecord, Zone, ZonePoll
-from checks.ns_set import NsSet, Resolution
+from checks.model.resolution import Resolution
+from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
 from checks.soa_fields import SoaFields

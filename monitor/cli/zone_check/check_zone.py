@@ -9,6 +9,7 @@ from datetime import timedelta
 from alerting.finding_types import severity_of
 from alerting.model import Alert, AlertKey, Phase
 from checks.base import Check, cadence_of
+from checks.delegation import Delegation, named_by_parents
 from checks.evaluation import run_check
 from checks.model import CheckResult, Finding, Health, RememberedRecords, TransferFigures, Zone, ZonePoll
 from checks.model.finding_type import Severity
@@ -23,7 +24,7 @@ from monitor.cli.zone_check.target import CheckTarget, with_checks
 from monitor.cli.zone_check.witnesses import witnessed
 from monitor.clock import now
 from monitor.config.model import Config
-from monitor.polling.discovery import DiscoveredZones, resolve, resolve_ns_names
+from monitor.polling.discovery import DiscoveredZones, resolve, resolve_further, resolve_ns_names
 from monitor.polling.earlier_serials import from_earlier
 from monitor.polling.sweep import ProbeQueries, poll_zone
 from monitor.probe.client.client import DnsClient
@@ -109,7 +110,11 @@ async def check_zone(
     prober = DnsClient(what.config.probe, what.config.keys, now, tls=what.config.tls)
     try:
         asking = DeadlineProber(prober, deadline.first_look())
-        looks = [await polls(what.config, zone, since_earlier(asking, memory))]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline.discovery()):
+                found = await resolve_further(hurried, found, (), prober, now())
+        config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
+        looks = [await polls(config, zone, since_earlier(asking, memory))]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline.ns_names()):
                 found = await resolve_ns_names(hurried, found, unwatched_names(zone, looks[0]), now())
@@ -125,7 +130,7 @@ async def check_zone(
             again()
             await asyncio.sleep(deadline.delay(moment))
             asking = DeadlineProber(prober, deadline.end, looks[0])
-            looks.append(await polls(what.config, zone, since_earlier(asking, memory)))
+            looks.append(await polls(config, zone, since_earlier(asking, memory)))
             records = {**memory.records, **remembered(said[0][0])}
             said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2], records))
     finally:
@@ -146,8 +151,9 @@ async def check_zone(
 
 
 def unwatched_names(zone: Zone, seen: Sequence[ZonePoll]) -> frozenset[str]:
-    """The names in its NS sets that are not those of its servers."""
-    return frozenset().union(*(names_given(zone, poll) for poll in seen if poll.check == NsSet.name))
+    """The names in its NS sets, and in its parent's, that are not those of its servers."""
+    named = {NsSet.name: names_given, Delegation.name: named_by_parents}
+    return frozenset().union(*(named[poll.check](zone, poll) for poll in seen if poll.check in named))
 
 
 def unresolved(zone: Zone, found: DiscoveredZones) -> Iterator[str]:

@@ -11,7 +11,7 @@ from checks.common.multi_signer import KEY_MISSING, OTHERS_KEYS
 from checks.common.rrset_compare import PROPAGATING
 from checks.common.serial import behind, newer
 from checks.common.text import format_duration, server_at
-from checks.model import Address, CheckResult, Finding, Inconclusive, Zone, ZonePoll
+from checks.model import Address, CheckResult, Finding, Zone, ZonePoll
 from checks.ns_set import NsSet
 from checks.records import Records
 from checks.signatures import Signatures
@@ -47,21 +47,17 @@ def in_motion(
                 yield finding
     for result in said:
         for unsure in result.unsure:
-            if (
-                unsure.reason == PROPAGATING
-                and unsure.address is not None
-                and (unsure.server, unsure.address) not in moving
-            ):
-                text, code = _other_content(result.check, unsure)
-                yield Finding(code, f"{text}; {_allowed(zone)}", unsure.server, unsure.address, unsure.subject or "")
+            where = unsure.server, unsure.address
+            if unsure.reason == PROPAGATING and where[0] is not None and where[1] is not None and where not in moving:
+                text, code = _other_content(result.check, server_at(where[0], where[1]), unsure.subject)
+                yield Finding(code, f"{text}; {_allowed(zone)}", *where, unsure.subject or "")
 
 
-def _other_content(check: str, unsure: Inconclusive) -> tuple[str, str]:
+def _other_content(check: str, where: str, subject: str | None) -> tuple[str, str]:
     """What an address has for it, and the code of what that would be."""
-    where = server_at(unsure.server, unsure.address)
-    if unsure.subject == OTHERS_KEYS:
+    if subject == OTHERS_KEYS:
         return f"{where} lacks a key that another group has begun to sign with", KEY_MISSING.code
-    text = f"{where} has something else for {unsure.subject} than others"
+    text = f"{where} has something else for {subject} than others"
     return text, _DIFFERS.get(check, records.RECORDS_DIFFER.code)
 
 

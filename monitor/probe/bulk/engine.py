@@ -155,7 +155,7 @@ class BulkEngine:
         stop_at_stray: bool = False,
     ) -> UdpExchange:  # fmt: skip
         """Asks one query from sockets of its own, whatever strays come; see ``UdpExchange``."""
-        bucket = self._rate_limiter.bucket(query.server)
+        bucket = self._rate_limiter.bucket(query.server, foreign=query.foreign)
         one = UdpExchange(query, asked, bucket, waits, edns=edns, anywhere=anywhere, stop_at_stray=stop_at_stray)
         self._exchanges.begin(one)
         if self._closed:

@@ -124,5 +124,6 @@ class DnsClient:
         """Without an observation it is one that was cancelled by closing the prober."""
         if seen is None:
             seen = self._exchange.unasked(query, "the monitor is stopping")
-        self.stats.note(seen)
+        if not query.foreign:  # series are those of servers that are watched
+            self.stats.note(seen)
         call.put(seen)

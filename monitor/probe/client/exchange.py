@@ -99,7 +99,7 @@ class Exchange:
             found = await self._over_tls(attempt, asked)
             attempt.queue.record(_outcome(found))
             return self._observation(query, found)
-        apex = query.qname == query.zone
+        apex = query.qname == query.zone and not query.foreign
         found = await (self._ask_version(attempt, asked) if query.version else self._ask(attempt, asked, edns=True))
         if isinstance(found, Response) and found.edns and found.answer.fails(apex=apex):
             found = await retry_without_edns(

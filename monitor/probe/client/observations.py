@@ -80,7 +80,7 @@ def answered(
         answer.answer, answer.signatures, options.nsid, options.expire, options.ede, discarded,
         records=answer.records, octets=size, detail=bounded(detail) if detail else "",
         evidence=evidence(discarded_octets) if discarded_octets else "", without_edns=without_edns,
-        zone_version=None if options.version is None else _version(query, options.version),
+        referral=answer.referral, zone_version=None if options.version is None else _version(query, options.version),
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class RateLimiter:
         self._limits = (self._unresponsive, self._responsive, self._transfers)
         self._detector = RateLimitDetector()
         self._transferring: dict[str, asyncio.Semaphore] = {}
-        self._queues: dict[tuple[str, Address, Channel], TargetQueue] = {}
+        self._queues: dict[tuple[str, bool, Address, Channel], TargetQueue] = {}
 
     @property
     def busy(self) -> int:
@@ -68,9 +68,9 @@ class RateLimiter:
             queue.entries.clear()
         return left
 
-    def bucket(self, server: str) -> TokenBucket:
+    def bucket(self, server: str, *, foreign: bool = False) -> TokenBucket:
         """What a server may be asked, by whomsoever."""
-        return self._rates.bucket(server)
+        return self._rates.bucket(server, foreign=foreign)
 
     def _next(self, limit: ConcurrencyLimit) -> None:
         queue = limit.waiting_queues.popleft()
@@ -118,11 +118,12 @@ class RateLimiter:
         return self._responsive if queue.breaker.closed else self._unresponsive
 
     def _queue(self, query: Query, channel: Channel) -> TargetQueue:
-        key = (query.server, query.address, channel)
+        key = (query.server, query.foreign, query.address, channel)
         queue = self._queues.get(key)
         if queue is None:
             if query.server not in self._transferring:
                 self._transferring[query.server] = asyncio.Semaphore(max(1, self._probe.transfers_per_server))
-            bucket, transfers = self.bucket(query.server), self._transferring[query.server]
+            bucket = self.bucket(query.server, foreign=query.foreign)
+            transfers = self._transferring[query.server]
             queue = self._queues[key] = TargetQueue(bucket, transfers, self._probe, channel)
         return queue

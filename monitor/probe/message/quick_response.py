@@ -33,6 +33,8 @@ def to_answer(wire: bytes, text: str, found: Outline | None) -> Answer | None:
 
 def read_usual(wire: bytes, question: Question) -> Answer | None:
     """What the complete reader would say, or None."""
+    if question.referral:
+        return None
     return to_answer(wire, question.text, outline(wire, question.section, question.type))
 
 

@@ -37,7 +37,7 @@ IN = int(dns.rdataclass.IN)
 class Question:
     """``name`` and ``zone`` are wire names in lower case, ``text`` is how the name is written;
     ``section`` is the question section, ``options`` the codes of the EDNS options that are asked for, and
-    ``dnssec`` whether signatures are (DO).
+    ``dnssec`` whether signatures are (DO), ``referral`` whether a delegation is to be read of the answer.
     """
 
     text: str
@@ -47,6 +47,7 @@ class Question:
     section: bytes
     options: tuple[int, ...]
     dnssec: bool = False
+    referral: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def question(query: Query) -> Question:
     if query.version:
         options = (*options, ZONEVERSION)
     section = name + struct.pack("!HH", rtype, IN)
-    return Question(name_text(name), name, zone, rtype, section, options, query.dnssec)
+    return Question(name_text(name), name, zone, rtype, section, options, query.dnssec, query.foreign)
 
 
 def wire_name(text: str) -> bytes:

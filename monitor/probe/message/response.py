@@ -17,8 +17,8 @@ import dns.rdatatype
 import dns.rdtypes.ANY.SOA
 import dns.rrset
 
-from checks.model import Outcome, RrSet, Shape, Signature, Soa
-from monitor.probe.message import canonical, edns, opaque
+from checks.model import Outcome, Referral, RrSet, Shape, Signature, Soa
+from monitor.probe.message import canonical, edns, opaque, referrals
 from monitor.probe.message import wire as wire_format
 from monitor.probe.message.request import IN, SOA, Question, Request
 from monitor.probe.message.signatures import signatures
@@ -71,6 +71,7 @@ class Answer:
     records: int = 0
     """How many the answer section holds."""
     signatures: tuple[Signature, ...] = ()
+    referral: Referral | None = None
 
     @property
     def error(self) -> bool:
@@ -151,6 +152,7 @@ def read(wire: bytes, question: Question) -> Answer:
         rcode_text(message.rcode()), bool(message.flags & dns.flags.AA), bool(message.flags & dns.flags.TC),
         _shape(message, name, question, bool(mine)), single, rrset, _options(message), records=len(message.answer),
         signatures=signatures(message.answer, signed, name) if signed and question.dnssec else (),
+        referral=referrals.referral(message, name) if question.referral else None,
     )  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from checks.base import ComparesZones
 from checks.common.agreement import Likeness, agreed, is_plain
 from checks.common.unbumped import agreed_number
 from checks.model import Observation, Outcome, RememberedRecords, Shape, Transport, WantedRecord, Zone
+from checks.model.resolution import Resolution
 from checks.model.signature import Signature
-from checks.ns_set import NsSet, Resolution
+from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
 from checks.registry import CHECKS

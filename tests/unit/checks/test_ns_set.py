@@ -9,7 +9,8 @@ import pytest
 
 from checks.evaluation import run_check
 from checks.model import CheckResult, Health, RememberedRecords, Server, WantedRecord, Zone, ZonePoll
-from checks.ns_set import NsSet, Resolution, names_given
+from checks.model.resolution import Resolution
+from checks.ns_set import NsSet, names_given
 from checks.zone_state.model import ZoneState
 from tests.support.observations import gather, has, query, seen, server, zone
 from tests.support.record_observations import NOW, known, read

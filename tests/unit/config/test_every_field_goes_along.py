@@ -29,12 +29,14 @@ ZONE = ZoneEntry(
     NAME, ("ns1.example.net",), "ns1.example.net", "ns2.example.net", timedelta(hours=2), RECORDS, RULES,
     ("ns9.example.net",), CADENCE, SEVERITY, content=True, ignored_between_groups=("@ NS",),
     catalog="catalog.example.", removed=True, canary=CANARY, labels=(("team", "web"),), quorum=2, min_good=2,
+    parent=(ADDRESS,),
 )  # fmt: skip
 WATCHED = Zone(
     NAME, (Server("ns1", (ADDRESS,)),), "ns1", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",),
     discovered=True, cadence=CADENCE, severity=SEVERITY, signer="ns2", default_records=True, content=True,
     ignored_between_groups=("@ NS",), catalog="catalog.example.", removed=True, canary=CANARY,
     labels=(("team", "web"),), quorum=2, min_good=2,
+    parent=(ADDRESS,),
 )  # fmt: skip
 
 

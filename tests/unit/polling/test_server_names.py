@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from checks.ns_set import Resolution
+from checks.model.resolution import Resolution
 from monitor.config.model import ZoneEntry
 from monitor.polling.discovery import (
     FAILURE_TOLERANCE,

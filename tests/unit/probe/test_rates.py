@@ -76,3 +76,13 @@ def test_what_nobody_asks_any_more_costs_nothing() -> None:
     del bucket
     gc.collect()
     assert len(rates._buckets) == 0
+
+
+def test_a_foreign_server_has_a_lower_rate_of_its_own() -> None:
+    time = Time()
+    rates = Rates(Probe(max_qps_per_server=200, max_qps_per_foreign_server=50), clock=time)
+    foreign = rates.bucket("ns1", foreign=True)
+    assert rates.bucket("ns1") is not foreign
+    assert abs(taken(foreign, time, 10.0) - 505) <= 1
+    rates.use(Probe(max_qps_per_server=20, max_qps_per_foreign_server=50))
+    assert abs(taken(foreign, time, 10.0) - 201) <= 1, "never more than one of a zone's own"

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from checks.model import WantedRecord
-from checks.ns_set import NsSet, Resolution
+from checks.model.resolution import Resolution
+from checks.ns_set import NsSet
 from checks.soa_serial import SoaSerial
 from monitor.state.columns import FULL_POLL
 from tests.support.observations import zone

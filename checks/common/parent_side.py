@@ -1,0 +1,143 @@
+"""The parent's side of a delegation: who serves the parent zone, and what they say of the zone below."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from checks.common.text import enumerated, server_at
+from checks.model import Address, Observation, Outcome, Query, Referral, Server, Shape, Zone
+from checks.model.relative_names import ancestors
+
+MAX_PARENT_ADDRESSES = 32
+"""Addresses of a parent zone that are asked; the root and com have 26."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParentZone:
+    """The zone in which another is delegated, and its servers with their addresses."""
+
+    name: str
+    servers: tuple[Server, ...]
+
+    def places(self) -> Iterator[tuple[Server, Address]]:
+        """Every address that is asked, in order; none twice."""
+        found: dict[Address, Server] = {}
+        for server in self.servers:
+            for address in server.addresses:
+                if len(found) < MAX_PARENT_ADDRESSES:
+                    found.setdefault(address, server)
+        return ((server, address) for address, server in found.items())
+
+
+Parents = Mapping[str, ParentZone | None]
+"""What is known of names above zones: the zone that begins there, None where none does."""
+
+
+def parent_of(zone: Zone, parents: Parents) -> ParentZone | None:
+    """The zone above; None where that is not known."""
+    if zone.parent:
+        return ParentZone("", tuple(Server(str(address), (address,)) for address in zone.parent))
+    for name in ancestors(zone.name):
+        if name not in parents:
+            return None
+        if (found := parents[name]) is not None:
+            return found
+    return None
+
+
+SERVES_BOTH = "it serves the zone itself, and so does not say to whom it is delegated"
+
+
+class Delegated(Enum):
+    """What a server of the parent zone says of whether it delegates the zone."""
+
+    YES = auto()
+    NO = auto()
+    """With authority: there is no such name, or no zone begins there."""
+    SERVED = auto()
+    """It serves the zone itself, and so does not say."""
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ParentAnswer:
+    """What one address of the parent zone said. ``ds`` are the DS records, None where it was not heard which there
+    are; ``denied``: it was proved that there are none.
+    """
+
+    server: str
+    address: Address
+    delegated: Delegated
+    referral: Referral | None = None
+    ds: tuple[str, ...] | None = None
+    denied: bool = False
+    why: str = ""
+    """Why nothing is known, in words: "ns.example (192.0.2.1) …"."""
+
+    @property
+    def at(self) -> str:
+        return server_at(self.server, self.address)
+
+    @property
+    def says(self) -> tuple[object, ...] | None:
+        """What should be the same everywhere; None where nothing is said."""
+        if self.delegated is Delegated.NO:
+            return ((), ())
+        return (self.referral.nameservers, self.referral.ds) if self.referral is not None else None
+
+
+def delegation_query(zone: Zone, server: Server, address: Address) -> Query:
+    """For the NS records, with signatures: a referral has the DS records beside them (RFC 4035 section 3.1.4)."""
+    return Query(zone.name, server.name, address, zone.name, "NS", dnssec=True, foreign=True)
+
+
+def ds_query(zone: Zone, server: str, address: Address) -> Query:
+    """For the DS records alone: whoever serves both zones gives no referral."""
+    return Query(zone.name, server, address, zone.name, "DS", dnssec=True, foreign=True)
+
+
+def parent_answers(zone: Zone, seen: Iterable[Observation]) -> list[ParentAnswer]:
+    """What the parent's servers said, in the order in which they were heard."""
+    every = [one for one in seen if one.query.foreign and one.query.qname == zone.name]
+    ds = {(one.server, one.address): one for one in every if one.query.qtype == "DS"}
+    return [_parent_answer(zone, one, ds.get((one.server, one.address))) for one in every if one.query.qtype == "NS"]
+
+
+def _parent_answer(zone: Zone, seen: Observation, ds: Observation | None) -> ParentAnswer:
+    where = (seen.server, seen.address)
+    if seen.outcome is not Outcome.ANSWERED:
+        return ParentAnswer(*where, Delegated.UNKNOWN, why=f"gives no answer: {seen.outcome}")
+    found = seen.referral
+    if found is not None and found.zone == zone.name and seen.rcode == "NOERROR":
+        return ParentAnswer(*where, Delegated.YES, found, found.ds, found.denied)
+    if seen.authoritative and seen.shape is Shape.RECORDS and seen.rcode == "NOERROR":
+        records, denied = _ds_records(ds)
+        return ParentAnswer(*where, Delegated.SERVED, ds=records, denied=denied, why=SERVES_BOTH)
+    if seen.authoritative and seen.shape is Shape.NODATA and seen.rcode in ("NOERROR", "NXDOMAIN"):
+        return ParentAnswer(*where, Delegated.NO)
+    why = f"refers to {found.zone}" if found is not None else f"answers {seen.rcode}, which says nothing of it"
+    return ParentAnswer(*where, Delegated.UNKNOWN, why=why)
+
+
+def _ds_records(seen: Observation | None) -> tuple[tuple[str, ...] | None, bool]:
+    if seen is None or seen.outcome is not Outcome.ANSWERED or not seen.authoritative or seen.rcode != "NOERROR":
+        return None, False
+    if seen.shape is Shape.RECORDS and seen.answer is not None:
+        return seen.answer.rdata, False
+    return ((), False) if seen.shape is Shape.NODATA else (None, False)
+
+
+def majority(answers: Iterable[ParentAnswer]) -> ParentAnswer | None:
+    """One of those that say what most say, the first of these; None where nobody delegates the zone, or denies it."""
+    said = [one for one in answers if one.says is not None]
+    if not said:
+        return None
+    counts = Counter(one.says for one in said)
+    return max(said, key=lambda one: counts[one.says])
+
+
+def unanswered(answers: Iterable[ParentAnswer]) -> str:
+    """Why nothing is known of the delegation."""
+    told = [f"{one.at} {one.why}" for one in answers if one.why]
+    return enumerated(told, most=2) if told else "no server of the parent zone was asked"

@@ -118,7 +118,9 @@ class Delegation:
         default_factory=lambda: _NOTHING, compare=False, repr=False, metadata={"given": True}
     )
     """What names of nameservers resolve to, without final dot."""
-    roots: tuple[Address, ...] = ()
+    roots: tuple[Address, ...] = field(
+        default=(), metadata={"unset": "none", "example": 'roots = ["192.0.2.1", "[2001:db8::1]:5300"]'}
+    )
     """Root servers of your own, from which parent zones are found, one label after the other. By default the resolver
     is asked for the NS records of parent zones."""
 

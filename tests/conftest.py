@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support.bytecode import compile_what_all_import, import_in_turn, keep_bytecode
 from tests.support.signals import spare_children
@@ -28,8 +29,18 @@ keep_bytecode(HERE.parent / ".pytest_cache" / "bytecode")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One for each processor where tests compute, which those of tests/unit do; else more, for most tests wait."""
     processors = len(os.sched_getaffinity(0))
-    computes = all((HERE / "unit") in (path, *path.parents) for path in _paths(config))
-    return processors if computes else max(5, processors)
+    return processors if _computes(config) else max(5, processors)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    """Tests of tests/unit go to the workers file by file: what is shared within one is made once, and the scheduler,
+    which counts all that it gave out whenever a test is over, does not compute for as long as they do.
+    """
+    if not _computes(config):
+        return None
+    config.option.loadscopereorder = False  # the files that take longest are not those with the most tests
+    return LoadFileScheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,6 +60,10 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     gc.collect()
     gc.freeze()
     return collected
+
+
+def _computes(config: pytest.Config) -> bool:
+    return all((HERE / "unit") in (path, *path.parents) for path in _paths(config))
 
 
 def _paths(config: pytest.Config) -> list[Path]:

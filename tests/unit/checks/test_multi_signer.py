@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import dns.dnssec
 import pytest
@@ -42,17 +43,31 @@ def cds(*keys: ZoneKey, digest: str = "SHA256") -> tuple[str, ...]:
     return tuple(f"@ CDS {dns.dnssec.make_ds('example.com.', key.public, digest).to_text()}" for key in keys)
 
 
-def by(key: ZoneKey, *records: str, serial: int = 10) -> Content:
+Gives = Callable[[], Content] | str
+"""What a server gives: a version of the zone, which is signed where it is asked for, or a token."""
+
+
+def by(key: ZoneKey, *records: str, serial: int = 10) -> Callable[[], Content]:
     """Signed with this key, with these records beside the usual."""
-    return made(key, serial=serial, records=(*SHORT, *records))
+    return partial(made, key, serial=serial, records=(*SHORT, *records))
+
+
+def unsigned(serial: int) -> Callable[[], Content]:
+    return partial(Content, "example.com.", serial=serial)
 
 
 def judged_as(where: Zone, *every: Observation) -> CheckResult:
     return run_check(Signatures(), where, gather(where, "signatures", *every), ZoneState(where.name))
 
 
-def judged(where: Zone, *gives: Content | str) -> CheckResult:
-    return judged_as(where, *asked(where, *zip((one.name for one in where.servers), gives, strict=True)))
+def given(where: Zone, *gives: Gives) -> list[Observation]:
+    """What its servers answer, one after the other."""
+    contents = [one if isinstance(one, str) else one() for one in gives]
+    return asked(where, *zip((one.name for one in where.servers), contents, strict=True))
+
+
+def judged(where: Zone, *gives: Gives) -> CheckResult:
+    return judged_as(where, *given(where, *gives))
 
 
 def unsure(result: CheckResult) -> set[tuple[str, str]]:
@@ -62,7 +77,7 @@ def unsure(result: CheckResult) -> set[tuple[str, str]]:
 WITH_B, WITH_A = by(A, *dnskey(B)), by(B, *dnskey(A), serial=900)
 FORGED = cds(A)[0][:-4] + "0000"
 
-ROWS: list[tuple[str, Zone, tuple[Content | str, ...], set[tuple[str, str]]]] = [
+ROWS: list[tuple[str, Zone, tuple[Gives, ...], set[tuple[str, str]]]] = [
     ("each has the other's key", PROVIDERS, (WITH_B, WITH_A, WITH_A), set()),
     ("the same in no group and one", UNNAMED, (WITH_B, WITH_A, WITH_A), set()),
     ("nobody has the other's key", PROVIDERS, (by(A), by(B), by(B)), {(LACKS, one) for one in ("ns1", "ns2", "ns3")}),
@@ -73,7 +88,7 @@ ROWS: list[tuple[str, Zone, tuple[Content | str, ...], set[tuple[str, str]]]] = 
     ("a provider that nobody asks yet", STANDBYS, (by(A), by(B), by(A)), set()),
     ("another key within a group is told once", ONE, (by(A), by(B)), {(DIFFER, "ns2")}),
     ("a provider that does not sign", PROVIDERS,
-     (by(A), Content("example.com.", serial=9), Content("example.com.", serial=9)), set()),
+     (by(A), unsigned(9), unsigned(9)), set()),
     ("one of three is not known to the others", THREE,
      (by(A, *dnskey(B)), by(B, *dnskey(A)), by(C, *dnskey(A, B))), {(LACKS, "ns1"), (LACKS, "ns2")}),
     ("the union is offered to the parent", PROVIDERS,
@@ -101,7 +116,7 @@ ROWS: list[tuple[str, Zone, tuple[Content | str, ...], set[tuple[str, str]]]] = 
 
 
 @pytest.mark.parametrize(("title", "where", "gives", "expected"), ROWS, ids=[title for title, *_ in ROWS])
-def test_row(title: str, where: Zone, gives: tuple[Content | str, ...], expected: set[tuple[str, str]]) -> None:
+def test_row(title: str, where: Zone, gives: tuple[Gives, ...], expected: set[tuple[str, str]]) -> None:
     assert codes(judged(where, *gives)) == expected
 
 
@@ -163,7 +178,7 @@ def test_a_key_that_has_just_come_into_use_is_given_max_lag_to_reach_the_others(
 
 def changed(type_: str, change: Callable[[Observation], Observation], name: str = "") -> list[Observation]:
     """What two providers give that lack each other's keys, but for the answers of one type."""
-    every = asked(UNNAMED, ("ns1", by(A)), ("ns2", WITH_A), ("ns3", WITH_A))
+    every = given(UNNAMED, by(A), WITH_A, WITH_A)
     return [change(one) if one.query.qtype == type_ and name in ("", one.server) else one for one in every]
 
 
@@ -204,7 +219,7 @@ def test_a_provider_that_is_silent_leaves_the_others_as_they_are() -> None:
 
 
 def test_no_word_on_what_is_offered_where_the_keys_are_not_known() -> None:
-    every = asked(ONE, *((name, by(A, *cds(STANDBY))) for name in ("ns1", "ns2")))
+    every = given(ONE, *[by(A, *cds(STANDBY))] * 2)
     lost = [replace(one, signatures=()) if one.query.qtype == "DNSKEY" else one for one in every]
     assert PARENT not in {code for code, _ in codes(judged_as(ONE, *lost))}
 
@@ -215,6 +230,6 @@ def test_a_digest_is_of_the_owner_too(name: str) -> None:
     ds = dns.dnssec.make_ds(name, A.public, "SHA256")
     records = (f"@ CDS {ds.to_text()}",)
     for offered, found in ((records, False), (cds(STANDBY), "\\" not in name)):
-        content = made(A, zone=name, records=("@ NS ns1.example.net.", *offered))
+        content = partial(made, A, zone=name, records=("@ NS ns1.example.net.", *offered))
         where = zone("ns1", "ns2", name=name, primary=None)
         assert (PARENT in {code for code, _ in codes(judged(where, content, content))}) is found

@@ -68,8 +68,8 @@ def test_two_servers_that_fail_for_the_same_half_of_the_zones(grace: float) -> N
 
 @GRACES
 def test_many_zones_that_are_added_while_their_server_is_dead(grace: float) -> None:
-    story = desk(2200, grace=grace)
-    every, few = story.zones, story.zones[:200]
+    story = desk(1100, grace=grace)
+    every, few = story.zones, story.zones[:100]
     story.topology = DependencyGraph.of([zone(name, "ns1", "ns2") for name in few])
     story.zones = few
     story.sweep((few, DEAD, "ns2"), times=5)

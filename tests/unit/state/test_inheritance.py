@@ -110,11 +110,11 @@ async def zone_by_zone(seed: int, minutes: int) -> None:
 
 
 async def test_servers_that_die_and_come_back() -> None:
-    await one_server_at_a_time(seed=0, minutes=20)
+    await one_server_at_a_time(seed=0, minutes=12)
 
 
 async def test_servers_that_come_back_in_part() -> None:
-    await server_by_server(seed=0, minutes=20)
+    await server_by_server(seed=0, minutes=12)
 
 
 @pytest.mark.long
@@ -130,11 +130,11 @@ async def test_servers_that_come_back_in_part_for_long(seed: int) -> None:
 
 
 async def test_addresses_whose_tcp_comes_and_goes() -> None:
-    await address_by_address(seed=0, minutes=20)
+    await address_by_address(seed=0, minutes=12)
 
 
 async def test_zones_whose_tcp_comes_and_goes() -> None:
-    await zone_by_zone(seed=0, minutes=25)
+    await zone_by_zone(seed=0, minutes=15)
 
 
 @pytest.mark.long

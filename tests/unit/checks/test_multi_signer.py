@@ -151,28 +151,27 @@ def judged_later(minutes: int, *, came: bool = True, read: int = 901) -> CheckRe
     known = ZoneState(PROVIDERS.name)
     for number, does in enumerate((before, after) if came else (after,)):
         known = update_zone_state(known, PROVIDERS, checked_at(PROVIDERS, does, NOON + number * MINUTE))
-    gives = (by(A), *[by(B, *dnskey(A), serial=read)] * 2)
-    every = asked(PROVIDERS, *zip(("ns1", "ns2", "ns3"), gives, strict=True))
+    every = given(PROVIDERS, by(A), *[by(B, *dnskey(A), serial=read)] * 2)
     poll = gather(PROVIDERS, "signatures", *every, at=NOON + (minutes + came) * MINUTE)
     return run_check(Signatures(), PROVIDERS, poll, known)
 
 
 @pytest.mark.parametrize(
-    ("title", "result", "found"),
+    ("judge", "found"),
     [
-        ("it has just come", judged_later(1), set()),
-        ("within max_lag", judged_later(10), set()),
-        ("no longer", judged_later(11), {(LACKS, "ns1")}),
-        ("since when is not known", judged_later(1, came=False), {(LACKS, "ns1")}),
-        ("a version that soa-serial has not seen", judged_later(60, read=902), set()),
+        pytest.param(partial(judged_later, 1), set(), id="it has just come"),
+        pytest.param(partial(judged_later, 10), set(), id="within max_lag"),
+        pytest.param(partial(judged_later, 11), {(LACKS, "ns1")}, id="no longer"),
+        pytest.param(partial(judged_later, 1, came=False), {(LACKS, "ns1")}, id="since when is not known"),
+        pytest.param(partial(judged_later, 60, read=902), set(), id="a version that soa-serial has not seen"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_key_that_has_just_come_into_use_is_given_max_lag_to_reach_the_others(
-    title: str, result: CheckResult, found: set[tuple[str, str]]
+    judge: Callable[[], CheckResult], found: set[tuple[str, str]]
 ) -> None:
+    result = judge()
     assert PROVIDERS.max_lag == 10 * MINUTE
-    assert codes(result) == found, title
+    assert codes(result) == found
     assert unsure(result) == (set() if found else {("ns1", PROPAGATING)})
 
 

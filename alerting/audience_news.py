@@ -168,7 +168,8 @@ def _begun(incident: Incident, members: IncidentMembers, now: datetime) -> Incid
 def _go_on(
     view: Incident, members: IncidentMembers, ended: Ended, alerts: dict[AlertKey, Alert], rules: Rules, now: datetime
 ) -> tuple[Incident, list[OutboxMessage]]:
-    seen = with_labels(as_of_now(replace(view, phase=OPEN), members, ended, alerts, now), rules.labels_of)
+    fresh = as_of_now(replace(view, phase=OPEN), members, ended, alerts, now)
+    seen = with_labels(fresh, rules.labels_of)
     if members.count:
         told = told_as(seen, as_heard(seen, members, alerts))
         return announce(seen, told, Firing.of(members.heard, rules.cadences), rules, now)
@@ -182,8 +183,8 @@ def _go_on(
 
 def _ended(view: Incident, ended: Ended) -> Ended:
     """Of the alerts that have just ended, those that the audience was told of."""
-    zones = {"", *view.zones, *view.past_zones}
-    return Ended([alert for alert in ended.alerts if alert.key.zone in zones], ended.unwatched)
+    zones = {"", *view.zones, *view.past_zones, *view.moved_zones}
+    return Ended([alert for alert in ended.alerts if alert.key.zone in zones], ended.unwatched, ended.elsewhere)
 
 
 def _within(view: Incident, audience: Audience, rules: Rules) -> Incident:
@@ -202,6 +203,9 @@ def _within(view: Incident, audience: Audience, rules: Rules) -> Incident:
         zones=kept(view.zones),
         past_zones=kept(view.past_zones),
         left_zones=kept(view.left_zones),
+        moved_zones=kept(view.moved_zones),
+        moved_unserved=kept(view.moved_unserved),
+        moved_short=kept(view.moved_short),
         unserved=kept(view.unserved),
         short=kept(view.short),
         lines=tuple(line for line in view.lines if inside(line.zone)),

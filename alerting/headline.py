@@ -39,6 +39,8 @@ def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
         return f"{_zone_or_count(incident.short)}: {SHORT}"
     over = incident.phase == RESOLVED
     first = min(incident.lines, key=_told_first if over else gravity, default=None)
+    if first is None and incident.moved_zones:
+        return f"{subject(incident)}: what it was about has another cause"
     if first is None:
         return f"{subject(incident)}: nothing is known of it"
     zone = shown_zone(first.zone) if first.zones == 1 and first.zone else ""
@@ -96,6 +98,14 @@ def changes(incident: Incident) -> Sequence[str]:
     return tuple(_changes(incident, incident.change)) if incident.change is not None else ()
 
 
+def moved(incident: Incident) -> Sequence[str]:
+    """What is to be said at its end of what is bad still."""
+    zones = incident.moved_zones
+    if not zones:
+        return ()
+    return (f"Bad still, but for another cause: {_named(zones[:MAX_ZONES_NAMED], len(zones))}.",)
+
+
 def beginning(incident: Incident) -> Sequence[str]:
     """What is to be said of its beginning to those who hear that it opened."""
     again = incident.over_at
@@ -131,8 +141,7 @@ def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
     yield from _more_servers(change)
     if change.back:
         yield f"{_back(change)}."
-    if change.left:
-        yield f"{_zones(change.left)} {_is(change.left)} no longer monitored."
+    yield from _not_back(change)
     if change.servers_back:
         yield f"{enumerated(map(one_line, change.servers_back), 5)} {_is(len(change.servers_back))} back."
 
@@ -151,6 +160,14 @@ def _more_servers(change: IncidentChange) -> Iterator[str]:
         yield f"{_zones(change.served_again)} that no server answered for {_has(change.served_again)} one again."
     if change.enough_again:
         yield f"Enough servers answer again for {_zones(change.enough_again)}."
+
+
+def _not_back(change: IncidentChange) -> Iterator[str]:
+    """What was told as bad, and is not here any more."""
+    if change.moved:
+        yield f"{_zones(change.moved)} {_is(change.moved)} bad still, but for another cause."
+    if change.left:
+        yield f"{_zones(change.left)} {_is(change.left)} no longer monitored."
 
 
 def _unserved(incident: Incident) -> str:

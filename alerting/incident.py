@@ -82,6 +82,8 @@ class IncidentChange:
     """Zones that were told as bad and are not any more."""
     left: int = 0
     """Zones that were told as bad and are no longer monitored."""
+    moved: int = 0
+    """Zones that were told as bad and are bad still, but for another cause."""
     servers: tuple[str, ...] = ()
     servers_back: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
@@ -133,6 +135,10 @@ class IncidentPart:
     past_servers: tuple[str, ...] = ()
     past_codes: tuple[str, ...] = ()
     left_zones: tuple[str, ...] = ()
+    moved_zones: tuple[str, ...] = ()
+    moved_servers: tuple[str, ...] = ()
+    moved_unserved: tuple[str, ...] = ()
+    moved_short: tuple[str, ...] = ()
     worst: Severity = Severity.INFO
     notified: NotifiedState | None = None
     eased_at: datetime | None = None
@@ -195,6 +201,14 @@ class Incident:
     past_codes: tuple[str, ...] = ()
     left_zones: tuple[str, ...] = ()
     """Zones that are no longer monitored: whether they are well nobody knows."""
+    moved_zones: tuple[str, ...] = ()
+    """Zones that were bad here and are bad still, but for another cause …"""
+    moved_servers: tuple[str, ...] = ()
+    """… and servers, …"""
+    moved_unserved: tuple[str, ...] = ()
+    """… and zones for which no server is left …"""
+    moved_short: tuple[str, ...] = ()
+    """… or too few are, where that is told of elsewhere."""
     worst: Severity = Severity.INFO
     """How severe it ever was."""
     notified: NotifiedState | None = None

@@ -61,6 +61,7 @@ class IncidentIndex:
         self._doubtful: set[str] = set()
         self._left: dict[AlertKey, Alert] = {}
         self._moved: set[str] = set()
+        self._straying = {name for name, incident in incidents.items() if has_strays(incident)}
 
     @classmethod
     def of(
@@ -86,6 +87,21 @@ class IncidentIndex:
     def of_zone(self, zone: str) -> list[Alert]:
         """What stands of a zone and is more than information, in order."""
         return sorted(self._by_zone.get(zone, {}).values(), key=self.number)
+
+    def is_in(self, key: AlertKey, name: str) -> bool:
+        """Whether an alert is in the incident of that id, or waits for it."""
+        home = self._home.get(key)
+        return home is not None and self._at(home) == name
+
+    @property
+    def lost(self) -> Mapping[str, Unserved]:
+        """All zones for which no server is left that answers, or too few are."""
+        return self._lost
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is in no incident yet."""
+        return bool(self._cause)
 
     def number(self, alert: Alert) -> int:
         """In which order it became known."""
@@ -298,7 +314,7 @@ class IncidentIndex:
 
     def take_moved(self, now: datetime) -> set[str]:
         """The incidents that may not be as they were, and those of which something is to be told by now."""
-        moved, self._moved = self._moved, set()
+        moved, self._moved = self._moved | self._straying, set()
         while self._due and self._due[0][0] <= now:
             at, name = heappop(self._due)
             if self._due_at.get(name) == at:
@@ -308,6 +324,7 @@ class IncidentIndex:
 
     def go_on(self, incident: Incident) -> None:
         """The incident as it is by now."""
+        (self._straying.add if has_strays(incident) else self._straying.discard)(incident.id)
         if incident.phase == RESOLVED:
             self.parts.pop(incident.id, None)
             del self.position[incident.id], self.of_cause[incident.cause], self.members[incident.id]
@@ -317,3 +334,10 @@ class IncidentIndex:
         elif incident.due_at != self._due_at.get(incident.id):
             self._due_at[incident.id] = incident.due_at
             heappush(self._due, (incident.due_at, incident.id))
+
+
+def has_strays(incident: Incident) -> bool:
+    """Whether something of it is bad elsewhere: how that is may change without it."""
+    return incident.phase != RESOLVED and bool(
+        incident.moved_zones or incident.moved_servers or incident.moved_unserved or incident.moved_short
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from alerting.incident import IncidentFinding
-from alerting.line_tally import LineTally
+from alerting.line_tally import SAMPLE_SIZE, LineTally
 from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import HIDES_CONTENT, OF_CONTENT
 from checks.model import Address
@@ -27,9 +27,10 @@ def lines_of(
     over: Iterable[Alert],
     unwatched: Collection[AlertKey],
     now: datetime,
+    strays: Iterable[Alert] = (),
 ) -> tuple[IncidentFinding, ...]:
     """The lines of an incident whose alerts that are not OK make the lines ``standing``; those in ``over`` just became
-    OK.
+    OK, and ``strays`` are bad elsewhere.
 
     A line of which nothing stands any more is kept as it was and says since when; ``unwatched`` are the alerts that
     ended only because nobody looks any more.
@@ -38,6 +39,13 @@ def lines_of(
     for alert in over:
         gone[line_key(alert.key)].append(alert)
     was = {(line.code, line.server, line.address): line for line in before}
+    away: dict[LineKey, list[Alert]] = defaultdict(list)
+    for alert in strays:
+        away[line_key(alert.key)].append(alert)
+    for where in away.keys() & was.keys() - standing.keys():
+        if was[where].ended_at is None or where in gone:
+            less = _without(was[where], away[where], gone.pop(where, ()), unwatched, now)
+            was = was | {where: less} if less is not None else {key: line for key, line in was.items() if key != where}
     lines = [_grown(line, was.get(where)) for where, line in standing.items()]
     lines += [_ended(line, gone.get(where, ()), unwatched, now) for where, line in was.items() if where not in standing]
     lines += [
@@ -46,6 +54,29 @@ def lines_of(
         if where not in was and where not in standing
     ]
     return _kept(sorted(lines, key=gravity))
+
+
+def _without(
+    line: IncidentFinding,
+    strays: Sequence[Alert],
+    over: Sequence[Alert],
+    unwatched: Collection[AlertKey],
+    now: datetime,
+) -> IncidentFinding | None:
+    """A line that ends, with those in ``over``, as far as its zones are not bad elsewhere; None: all of them are."""
+    elsewhere = {alert.key.zone for alert in strays}
+    known = (*(alert.key.zone for alert in over), line.zone, *line.sample, *line.most_sample)
+    left = tuple(dict.fromkeys(zone for zone in known if zone not in elsewhere))
+    if not left:
+        return None
+    zones = max(len(left), line.most[1] - len(elsewhere))
+    count = max(zones, line.most[0] - len(strays))
+    text = next((alert.text for alert in over if alert.key.zone == left[0]), line.text)
+    sample = left[:SAMPLE_SIZE] if zones > 1 else ()
+    own = replace(
+        line, zone=left[0], text=text, count=count, zones=zones, sample=sample, most=(count, zones), most_sample=sample
+    )
+    return _ended(own, over, unwatched, now)
 
 
 def heard_lines(

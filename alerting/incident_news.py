@@ -233,10 +233,10 @@ def _grew(names: Iterable[str], before: Iterable[str]) -> bool:
 def _shrunk(incident: Incident, notified: NotifiedState) -> bool:
     """Fewer zones or servers are bad than was told. How much the monitor itself cannot check is no news."""
     return incident.cause.kind != "vantage" and (
-        _grew(notified.zones, incident.zones + incident.left_zones)
-        or _grew(notified.servers, incident.servers)
-        or _grew(notified.unserved, incident.unserved)
-        or _grew(notified.short, (*incident.short, *incident.unserved))
+        _grew(notified.zones, incident.zones + incident.left_zones + incident.moved_zones)
+        or _grew(notified.servers, incident.servers + incident.moved_servers)
+        or _grew(notified.unserved, incident.unserved + incident.moved_unserved)
+        or _grew(notified.short, incident.short + incident.unserved + incident.moved_short)
     )
 
 

@@ -1,6 +1,6 @@
 """An incident as it is now, out of its alerts and what it was before."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,28 +9,44 @@ from alerting.incident_lines import lines_of
 from alerting.incident_members import IncidentMembers
 from alerting.model import Alert, AlertKey, Phase
 from alerting.name_counts import NameCounts
+from alerting.strays import Elsewhere, strays
 from checks.model.finding_type import Severity
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The alerts of an incident that have just become OK, and which did only because nobody looks any more."""
+    """The alerts of an incident that have just become OK, which did only because nobody looks any more, and what stands
+    beside those of the incident.
+    """
 
     alerts: Sequence[Alert]
     unwatched: Collection[AlertKey]
+    elsewhere: Elsewhere
 
 
 def as_of_now(
-    incident: Incident, members: IncidentMembers, ended: Ended, alerts: dict[AlertKey, Alert], now: datetime
+    incident: Incident,
+    members: IncidentMembers,
+    ended: Ended,
+    alerts: dict[AlertKey, Alert],
+    now: datetime,
 ) -> Incident:
-    """What is bad now, out of the alerts; what is not any more becomes past."""
+    """What is bad now, out of the alerts; what is not any more becomes past, unless it is bad elsewhere."""
     zones, servers, codes = members.all.names.zones, members.all.names.servers, members.all.names.codes
     unserved, short = members.all.unserved.told(), members.all.short.told()
     past_zones = _past(incident.past_zones, incident.zones, zones)
+    if incident.moved_zones:
+        past_zones = tuple(sorted({*past_zones, *incident.moved_zones}.difference(zones.names)))
     severity = max(members.all.severities, default=incident.severity)
     severity = Severity.CRITICAL if unserved or short else severity
+    elsewhere = ended.elsewhere
+    told = incident.notified
+    no_server, too_few = (told.unserved, told.short) if told is not None else ((), ())
+    away = strays(incident, members.all, elsewhere, ended.alerts)
+    moved = {alert.key.zone for alert in away}.difference(zones.names) if away else set()
     gone = {a.key.zone for a in ended.alerts if a.key in ended.unwatched}
-    left = gone.union(incident.left_zones).difference(zones.names) if gone or incident.left_zones else set()
+    gone |= {name for name in zones.moved_since(incident.zones) if not elsewhere.is_watched(name)}
+    left = gone.union(incident.left_zones).difference(zones.names, moved) if gone or incident.left_zones else set()
     eased = severity < incident.severity or _are_less(incident.zones, zones) or _are_less(incident.servers, servers)
     return replace(
         incident,
@@ -41,7 +57,11 @@ def as_of_now(
         zones=zones.inorder,
         servers=servers.inorder,
         codes=codes.inorder,
-        past_zones=tuple(name for name in past_zones if name not in left) if left else past_zones,
+        moved_zones=tuple(sorted(moved)),
+        moved_servers=_still(away, servers, incident.servers + incident.moved_servers),
+        moved_unserved=_lost(incident.unserved + incident.moved_unserved + no_server, unserved, elsewhere, short=False),
+        moved_short=_lost(incident.short + incident.moved_short + too_few, short + unserved, elsewhere, short=True),
+        past_zones=_without(past_zones, left, moved),
         past_servers=_past(incident.past_servers, incident.servers, servers),
         past_codes=_past(incident.past_codes, incident.codes, codes),
         findings=members.all.findings,
@@ -49,12 +69,28 @@ def as_of_now(
         unserved=unserved,
         short=short,
         flapping=2 * members.all.flapping > sum(members.all.severities.values()),
-        lines=lines_of(incident.lines, members.all.lines(alerts), ended.alerts, ended.unwatched, now),
+        lines=lines_of(incident.lines, members.all.lines(alerts), ended.alerts, ended.unwatched, now, away),
         eased_at=now if eased else incident.eased_at,
         silenced=members.silenced,
         silenced_zones=_only_silenced(members) if members.silenced else (),
         silences=tuple(sorted(members.silences)),
     )
+
+
+def _without(names: tuple[str, ...], *others: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if not any(name in each for each in others)) if any(others) else names
+
+
+def _still(away: Sequence[Alert], now: NameCounts, known: Collection[str]) -> tuple[str, ...]:
+    """Servers at which something is bad elsewhere."""
+    there = {alert.key.server for alert in away if alert.key.server is not None}
+    return tuple(sorted(name for name in there if name in known and name not in now))
+
+
+def _lost(before: Iterable[str], now: Iterable[str], elsewhere: Elsewhere, *, short: bool) -> tuple[str, ...]:
+    """Zones for which no server is left, or too few are (``short``), though not by what is here."""
+    lost, gone = elsewhere.lost, set(before).difference(now)
+    return tuple(sorted(zone for zone in gone if zone in lost and (short or not lost[zone].short)))
 
 
 def _only_silenced(members: IncidentMembers) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from alerting.acknowledgement import tell_late, while_it_holds
 from alerting.audience_news import Parts, Views, readdressed, tell_audiences
 from alerting.firing import Firing
 from alerting.incident import RESOLVED, Cause, Incident, Storm
-from alerting.incident_index import IncidentIndex
+from alerting.incident_index import IncidentIndex, has_strays
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Rules, announce, announce_end
 from alerting.incident_now import Ended, as_of_now
@@ -23,6 +23,7 @@ from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
 from alerting.routing import with_labels
 from alerting.silences import NO_SILENCES, ActiveSilences
 from alerting.storm_guard import NO_STORMS, StormGuard, Storms, is_due
+from alerting.strays import Elsewhere, handed_on
 from alerting.timeline import TimelineEntry, entries
 from checks.model.finding_type import SERVICE
 
@@ -93,8 +94,9 @@ def update_in_steps(
     if not (before or joining or is_due(open_incidents.storms, now)):
         index.whole = True
         return IncidentUpdate(replace(open_incidents, index=index))
-    wider = _widened(index, joining)
-    for incident in wider:
+    handed = handed_on(index)
+    wider = [*handed, *_widened(index, joining)]
+    for incident in wider[len(handed) :]:
         index.open(incident)
     past = open_incidents.past
     joined = _assigned(index, joining, past, now)
@@ -123,7 +125,7 @@ def update_in_steps(
         if work > INCIDENTS_PER_STEP:
             work = 0
             yield
-        ended = Ended(over.get(name, ()), unwatched)
+        ended = Ended(over.get(name, ()), unwatched, Elsewhere.than(name, index))
         parts = index.parts.setdefault(name, {}) if rules.audiences else {}
         done, new_messages = _go_on(after[name], index.members[name], parts, ended, active_alerts, rules, now)
         index.go_on(done)
@@ -297,6 +299,7 @@ def _as_it_was(incident: Incident, members: IncidentMembers, now: datetime) -> b
         and members.all.short.told() == incident.short
         and (incident.due_at is None or now < incident.due_at)
         and Phase.PENDING not in members.all.phases
+        and not has_strays(incident)
     )
 
 

@@ -15,6 +15,7 @@ from alerting.headline import (
     beginning,
     changes,
     headline,
+    moved,
     shown_zone,
     shown_zones,
     thousands,
@@ -82,7 +83,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "standing": () if incident.goes_on else lines[:MAX_PAST] if over else standing,
         "past": () if over else [line for line in lines if line.ended_at is not None][:MAX_PAST],
         "over": over,
-        "unwatched": over and bool(incident.left_zones) and not incident.past_zones,
+        "unwatched": over and bool(incident.left_zones) and not incident.past_zones + incident.moved_zones,
         "goes_on": incident.goes_on,
         "unrouted": incident.unrouted,
         "ended": ended,
@@ -155,7 +156,7 @@ def _sentences(message: OutboxMessage) -> Sequence[str]:
         return about_many(incident.many, message.event)
     if message.event in UPDATES:
         return changes(incident)
-    return () if incident.phase == RESOLVED else beginning(incident)
+    return moved(incident) if incident.phase == RESOLVED else beginning(incident)
 
 
 def as_data(incident: Incident) -> dict[str, object]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from alerting.audience_news import readdressed, tell_audiences
 from alerting.incident import RESOLVED, Cause, Incident
+from alerting.incident_index import has_strays
 from alerting.incident_lines import _kept, current, gravity, line_key
 from alerting.incident_members import is_undecided
 from alerting.incident_news import Rules, announce, announce_end
@@ -31,6 +32,7 @@ from tests.support.whole_members import (
     views_anew,
     whole_lines,
 )
+from tests.support.whole_strays import lost_elsewhere, past, silenced_zones, whole_handed_on, whole_strays
 
 ActiveAlerts = Mapping[AlertKey, Alert]
 Causes = Mapping[AlertKey, Cause]
@@ -58,15 +60,17 @@ def whole_update(
         return IncidentUpdate(open_incidents)
     pending = any(alert.phase is Phase.PENDING for alert in grave)
     causes = whole_root_causes(grave, rules.dependency_graph) if joining or pending else {}
-    wider = _widened(open_incidents, grave, joining, causes)
-    past = open_incidents.past
-    joined = _assigned(wider, grave, joining, causes, past, now)
-    opened = _opened(wider, joined, causes, past, now)
+    before = open_incidents.incidents
+    handed = whole_handed_on(before, grave, causes) if causes else {}
+    wider = _widened(replace(open_incidents, incidents={**before, **handed}), grave, joining, causes)
+    over_before = open_incidents.past
+    joined = _assigned(wider, grave, joining, causes, over_before, now)
+    opened = _opened(wider, joined, causes, over_before, now)
     after = dict(wider.incidents) | opened
     if joined:
         placed = {alert.key: alert for alert in joined}
         grave = [placed.get(alert.key, alert) for alert in grave]
-    members = _members(after, grave, changed, causes)
+    members = _members(after, grave, changed, causes, rules)
     unserved = _unserved(members, grave, rules)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
     moved = {alert.incident for alert in (*changed, *joined)}
@@ -90,10 +94,10 @@ def whole_update(
     guard = StormGuard(open_incidents.storms, after, over, views, rules, now)
     messages = guard.take(messages)
     changes = list(({each.id: each for each in changes} | guard.held).values())
-    past = with_past(past, newly, (each for each in changes if each.phase == RESOLVED), now)
+    over_now = with_past(over_before, newly, (each for each in changes if each.phase == RESOLVED), now)
     left = (a for a in active_alerts.values() if a.severity <= Severity.INFO and a.incident is not None)
     return IncidentUpdate(
-        OpenIncidents(after, past=past, storms=guard.storms),
+        OpenIncidents(after, past=over_now, storms=guard.storms),
         (*joined, *(replace(a, incident=None) for a in left)),
         tuple(changes),
         tuple(messages),
@@ -168,7 +172,7 @@ def _opened(
 
 
 def _members(
-    incidents: Mapping[str, Incident], grave: Iterable[Alert], changed: Iterable[Alert], causes: Causes
+    incidents: Mapping[str, Incident], grave: Sequence[Alert], changed: Iterable[Alert], causes: Causes, rules: Rules
 ) -> Mapping[str, Members]:
     of_cause = {incident.cause: incident.id for incident in incidents.values()}
     active_alerts: dict[str, list[Alert]] = defaultdict(list)
@@ -182,7 +186,9 @@ def _members(
     for alert in changed:
         if alert.quiet and alert.incident is not None:
             over[alert.incident].append(alert)
-    return {name: Members(active_alerts[name], over[name]) for name in incidents}
+    lost = unserved_zones(grave, rules.dependency_graph, rules.silences)
+    rest = grave, lost, rules.dependency_graph
+    return {name: Members(active_alerts[name], over[name], *rest) for name in incidents}
 
 
 def _as_it_was(incident: Incident, active_alerts: Sequence[Alert], lost: LostZones, now: datetime) -> bool:
@@ -192,6 +198,7 @@ def _as_it_was(incident: Incident, active_alerts: Sequence[Alert], lost: LostZon
         and (lost.unserved.zones, lost.short.zones) == (incident.unserved, incident.short)
         and (incident.due_at is None or now < incident.due_at)
         and not any(alert.phase is Phase.PENDING for alert in active_alerts)
+        and not has_strays(incident)
     )
 
 
@@ -231,7 +238,8 @@ def _go_on(
     if not (rules.audiences or whole.parts):
         return whole, messages
     anew, alerts = members_anew(members, lost, rules.silences), {alert.key: alert for alert in members.active_alerts}
-    done, more = tell_audiences(whole, anew, {}, Ended(members.over, unwatched), alerts, rules, now)
+    ended = Ended(members.over, unwatched, members.elsewhere)
+    done, more = tell_audiences(whole, anew, {}, ended, alerts, rules, now)
     told = done.told or whole.told
     return done, [replace(each, incident=replace(each.incident, receivers=told)) for each in (*messages, *more)]
 
@@ -274,35 +282,39 @@ def _as_of_now(
     severity = Severity.CRITICAL if unserved or short else severity
     eased = severity < incident.severity or not set(incident.zones) <= set(zones)
     eased = eased or not set(incident.servers) <= set(servers)
-    left = {a.key.zone for a in members.over if a.key in unwatched}.union(incident.left_zones).difference(zones)
+    away = whole_strays(incident, members.keys, members.grave)
+    moved = {alert.key.zone for alert in away}.difference(zones)
+    left = {a.key.zone for a in members.over if a.key in unwatched}.union(incident.left_zones)
+    left |= {zone for zone in incident.zones if not members.elsewhere.is_watched(zone)}
+    left = left.difference(zones, moved)
+    known_servers = incident.servers + incident.moved_servers
+    lines = whole_lines(incident.lines, active_alerts, members.over, unwatched, now, away)
     return replace(
         incident,
         left_zones=tuple(sorted(left)),
+        moved_zones=tuple(sorted(moved)),
+        moved_servers=tuple(sorted({a.key.server for a in away if a.key.server in known_servers}.difference(servers))),
+        **lost_elsewhere(incident, members, unserved, short),
         severity=severity,
         worst=max(incident.worst, severity),
         began_at=min([incident.began_at, *(alert.bad_since or alert.since for alert in active_alerts)]),
         zones=zones,
         servers=servers,
         codes=codes,
-        past_zones=_past(incident.past_zones, incident.zones, left.union(zones)),
-        past_servers=_past(incident.past_servers, incident.servers, servers),
-        past_codes=_past(incident.past_codes, incident.codes, codes),
+        past_zones=past(incident.past_zones, incident.zones + incident.moved_zones, left.union(zones, moved)),
+        past_servers=past(incident.past_servers, incident.servers, servers),
+        past_codes=past(incident.past_codes, incident.codes, codes),
         findings=len(active_alerts),
         recovering=sum(alert.phase is Phase.RECOVERING for alert in active_alerts),
         unserved=unserved,
         short=short,
         flapping=2 * sum(alert.flapping for alert in known) > len(known),
-        lines=whole_lines(incident.lines, active_alerts, members.over, unwatched, now),
+        lines=lines,
         eased_at=now if eased else incident.eased_at,
         silenced=sum(bool(rules.silences.of(alert)) for alert in active_alerts),
-        silenced_zones=_silenced_zones(active_alerts, rules),
+        silenced_zones=silenced_zones(active_alerts, rules),
         silences=tuple(sorted({name for alert in active_alerts for name in rules.silences.of(alert)})),
     )
-
-
-def _silenced_zones(alerts: Sequence[Alert], rules: Rules) -> tuple[str, ...]:
-    heard = {alert.key.zone for alert in alerts if not rules.silences.of(alert)}
-    return tuple(sorted({alert.key.zone for alert in alerts if alert.key.zone} - heard))
 
 
 def _as_heard(incident: Incident, members: Members, heard: Sequence[Alert], lost: LostZones) -> Incident:
@@ -332,8 +344,3 @@ def _as_heard(incident: Incident, members: Members, heard: Sequence[Alert], lost
         silenced_zones=(),
         silences=(),
     )
-
-
-def _past(past: tuple[str, ...], before: tuple[str, ...], now: Collection[str]) -> tuple[str, ...]:
-    """What was there before and is not now."""
-    return tuple(sorted({*past, *before}.difference(now)))

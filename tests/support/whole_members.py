@@ -4,13 +4,13 @@ to date alert by alert.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alerting.audience_news import Views
 from alerting.firing import Firing, patience_of
 from alerting.incident import IncidentFinding
-from alerting.incident_lines import LineKey, _ended, _grown, _kept, gravity, line_key
+from alerting.incident_lines import LineKey, _ended, _grown, _kept, _without, gravity, line_key
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Rules
 from alerting.incident_tally import CONSEQUENCES
@@ -18,6 +18,7 @@ from alerting.line_tally import SAMPLE_SIZE
 from alerting.model import Alert, AlertKey, Phase
 from alerting.root_cause import OUT_OF_SERVICE, DependencyGraph
 from alerting.silences import ActiveSilences
+from alerting.strays import Elsewhere
 from alerting.unserved import BAD, ServerAddress, Unserved, _certainty, _since, is_served, places_gone
 from checks.model.finding_type import Severity
 
@@ -50,6 +51,22 @@ class Members:
 
     active_alerts: Sequence[Alert] = ()
     over: Sequence[Alert] = ()
+    grave: Sequence[Alert] = ()
+    """All that are more than information, of whatever incident."""
+    lost: Mapping[str, Unserved] = field(default_factory=dict)
+    """All zones for which no server is left, or too few are."""
+    dependency_graph: DependencyGraph = field(default_factory=DependencyGraph)
+
+    @property
+    def keys(self) -> Collection[AlertKey]:
+        return {alert.key for alert in self.active_alerts}
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        def of_zone(zone: str) -> Iterable[Alert]:
+            return [alert for alert in self.grave if alert.key.zone == zone]
+
+        return Elsewhere(of_zone, self.keys.__contains__, self.lost, self.dependency_graph)
 
 
 def whole_lines(
@@ -58,6 +75,7 @@ def whole_lines(
     over: Iterable[Alert],
     unwatched: Collection[AlertKey],
     now: datetime,
+    strays: Sequence[Alert] = (),
 ) -> tuple[IncidentFinding, ...]:
     """The lines of an incident whose alerts in ``standing`` are not OK, and those in ``over`` just became so.
 
@@ -71,16 +89,17 @@ def whole_lines(
     for alert in over:
         gone[line_key(alert.key)].append(alert)
     was = {(line.code, line.server, line.address): line for line in before}
+    for where in {line_key(alert.key) for alert in strays}:
+        if where in was and where not in found and (was[where].ended_at is None or where in gone):
+            away = [alert for alert in strays if line_key(alert.key) == where]
+            less = _without(was[where], away, gone.pop(where, []), unwatched, now)
+            was = was | {where: less} if less is not None else {key: line for key, line in was.items() if key != where}
     lines = [_grown(_line(alerts), was.get(where)) for where, alerts in found.items()]
-    for line in before:
-        where = (line.code, line.server, line.address)
-        if where not in found:
-            lines.append(_ended(line, gone.get(where, ()), unwatched, now))
-    known = {(line.code, line.server, line.address) for line in before}
+    lines += [_ended(line, gone.get(where, ()), unwatched, now) for where, line in was.items() if where not in found]
     lines += [
         _ended(_line(alerts), alerts, unwatched, now)
         for where, alerts in gone.items()
-        if where not in known and where not in found
+        if where not in was and where not in found
     ]
     return _kept(sorted(lines, key=gravity))
 

@@ -92,6 +92,8 @@ class Twin:
     minutes: float = 0
     told: int = 0
     rules: Rules = field(init=False)
+    gone: set[str] = field(default_factory=set)
+    """Zones that the configuration has no more."""
 
     def __post_init__(self) -> None:
         self.rules = Rules(DependencyGraph.of(self.zones), ROUTES, RECEIVERS, POLICY, {"records": [timedelta(hours=1)]})
@@ -125,7 +127,7 @@ class Twin:
         transitions: list[Transition] = []
         for zone in self.zones:
             for check in CODES:
-                if self.chance.random() < 0.5:
+                if zone.name in self.gone or self.chance.random() < 0.5:
                     continue
                 unknown = self.chance.random() < 0.1
                 findings = [] if unknown else self.findings(zone, check, dead, bad)
@@ -156,6 +158,18 @@ class Twin:
         for alert in touched:
             self.put(alert)
         self.fold(changed, moved)
+
+    def reload(self) -> None:
+        """A zone is let go of, or there again."""
+        name = self.chance.choice(self.zones).name
+        self.gone ^= {name}
+        left = DependencyGraph.of([zone for zone in self.zones if zone.name not in self.gone])
+        self.rules = replace(self.rules, dependency_graph=left)
+        gone = [withdraw(alert, self.now) for key, alert in self.active_alerts.items() if key.zone in self.gone]
+        for alert, _ in gone:
+            self.put(alert)
+        moved = [moved for _, moved in gone if moved is not None]
+        self.fold([alert for alert, _ in gone], moved, anew=self.chance.random() < 0.5)
 
     def remove(self) -> None:
         name = self.chance.choice(self.zones).name
@@ -242,6 +256,7 @@ def live(seed: int, steps: int, zones: Sequence[int] = (2, 4, 7)) -> int:
     bad = 0.0
     moves = {
         twin.remove: 0.05,
+        twin.reload: 0.05,
         twin.restart: 0.05,
         twin.offline: 0.1,
         twin.silence: 0.1,

@@ -13,7 +13,7 @@ from alerting.alert_state import apply_result, withdraw
 from alerting.audience import widest
 from alerting.incident import Incident, IncidentEvent, IncidentFinding, Storm
 from alerting.incident_index import IncidentIndex
-from alerting.incident_lines import current
+from alerting.incident_lines import current, line_key
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Rules
 from alerting.incident_told import as_heard
@@ -82,6 +82,10 @@ class Life:
     ended: set[str] = field(default_factory=set)
     minute: int = 0
     silences: ActiveSilences = NO_SILENCES
+    counted: dict[str, set[AlertKey]] = field(default_factory=lambda: defaultdict(set))
+    """By incident what was counted in it and has not become OK since."""
+    gone: set[str] = field(default_factory=set)
+    """Zones that the configuration has no more."""
 
     @property
     def rules(self) -> Rules:
@@ -102,10 +106,18 @@ class Life:
         elif what == "silence":
             self.silence(said)
         elif what == "remove":
-            self.change(*map(list, zip(*(withdraw(a, self.now) for a in self.of(next(iter(said)))), strict=False)))
+            self.remove(next(iter(said)))
         else:
             self.look(said)
         self.take(due_reminders(self.open_incidents, self.active_alerts, self.rules, self.now))
+
+    def remove(self, name: str) -> None:
+        """A reload lets go of the zone; a second one has it again."""
+        self.gone ^= {name}
+        left = DependencyGraph.of([zone(each, *SERVERS) for each in ZONES if each not in self.gone])
+        self.plan = replace(self.plan, dependency_graph=left)
+        gone = [withdraw(alert, self.now) for alert in self.of(name)] if name in self.gone else []
+        self.change([alert for alert, _ in gone], [moved for _, moved in gone], anew=True)
 
     @property
     def now(self):  # type: ignore[no-untyped-def]
@@ -117,6 +129,8 @@ class Life:
     def look(self, said: dict[str, list[Finding] | None]) -> None:
         changed, transitions = [], []
         for name, findings in said.items():
+            if name in self.gone:
+                continue
             known = {alert.key: alert for alert in self.of(name)}
             spoken = result(name, self.minute, *(findings or ()), reason="blind" if findings is None else "")
             touched, moved = apply_result(spoken, known, {}, ALERT_POLICY, self.past)
@@ -124,19 +138,26 @@ class Life:
             transitions += moved
         self.change(changed, transitions)
 
-    def change(self, changed=(), transitions=()) -> None:  # type: ignore[no-untyped-def]
+    def change(self, changed=(), transitions=(), *, anew=False) -> None:  # type: ignore[no-untyped-def]
         for alert in changed:
             self.put(alert)
         moved = [each for each in transitions if each is not None]
-        self.take(update_incidents(self.open_incidents, self.active_alerts, changed, moved, self.rules, self.now))
+        known, rules = self.open_incidents, self.rules
+        self.take(update_incidents(known, self.active_alerts, changed, moved, rules, self.now, anew=anew))
 
     def take(self, kept: IncidentUpdate) -> None:
         for alert in kept.alerts:
             self.put(alert)
         self.open_incidents = kept.open_incidents
-        self.told += kept.messages
+        for keys in self.counted.values():
+            keys.intersection_update(self.active_alerts)
         for message in kept.messages:
             self.tells_what_is_heard(message)
+            self.tells_of_nothing_bad_that_it_is_over(message)
+        index = kept.open_incidents.index
+        for name in kept.open_incidents.incidents if index is not None else ():
+            self.counted[name] |= set(index.members[name])
+        self.told += kept.messages
         self.ended |= {incident.id for incident in kept.incidents if incident.phase == "resolved"}
         self.ended -= kept.open_incidents.incidents.keys()
 
@@ -149,6 +170,21 @@ class Life:
         assert set(message.incident.zones) <= {alert.key.zone for alert in heard}
         assert set(message.incident.codes) <= {alert.key.code for alert in heard}
         assert set(message.incident.servers) <= {alert.key.server for alert in heard}
+
+    def tells_of_nothing_bad_that_it_is_over(self, message: OutboxMessage) -> None:
+        incident = message.incident
+        known = self.counted[incident.id]
+        bad = {key for key in known if self.active_alerts[key].phase in (Phase.PENDING, Phase.FIRING)}
+        assert not set(incident.past_zones) & {key.zone for key in bad}
+        assert not self.gone & set(incident.past_zones) & set(incident.left_zones)
+        for line in incident.lines:
+            named = {key.zone for key in bad if line_key(key) == (line.code, line.server, line.address)}
+            assert line.ended_at is None or not named & {line.zone, *line.sample}
+        before = [each.incident for each in self.told if each.receiver == message.receiver]
+        last = next((each for each in reversed(before) if each.id == incident.id), None)
+        if incident.change is not None and last is not None and message.event is IncidentEvent.IMPROVED:
+            here = {*incident.zones, *incident.left_zones, *incident.moved_zones}
+            assert not set(last.zones).difference(here) & {key.zone for key in bad}
 
     def put(self, alert: Alert) -> None:
         if alert.quiet:
@@ -238,7 +274,9 @@ def agrees(life: Life) -> None:
 
 
 def members_of(life: Life, incident: Incident) -> IncidentMembers:
-    index = IncidentIndex.of(TOPOLOGY, life.open_incidents.incidents, life.active_alerts, life.silences)
+    index = IncidentIndex.of(
+        life.plan.dependency_graph, life.open_incidents.incidents, life.active_alerts, life.silences
+    )
     index.settle()
     return index.members[incident.id]
 

@@ -32,7 +32,7 @@ def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
     if incident.goes_on:
         return f"{subject(incident)}: what you were told of is over"
     if event is IncidentEvent.IMPROVED and incident.change is not None:
-        return f"{subject(incident)}: {_better(incident.change)}"
+        return _better(incident, incident.change)
     if incident.unserved:
         return _unserved(incident)
     if incident.short:
@@ -186,15 +186,19 @@ def _named(zones: Iterable[str], count: int) -> str:
     return shown_zones((zone.rstrip(".") or zone for zone in zones), count)
 
 
-def _better(change: IncidentChange) -> str:
+def _better(incident: Incident, change: IncidentChange) -> str:
     """The first thing to know of what is over in part."""
+    about = subject(incident)
     if change.back:
-        return _back(change)
+        return f"{about}: {_back(change)}"
     if change.severity is not None:
-        return f"the {change.severity} part is over"
+        return f"{about}: the {change.severity} part is over"
     if change.servers_back:
-        return f"{enumerated(map(one_line, change.servers_back), 5)} {_is(len(change.servers_back))} back"
-    return "a server answers again"
+        back = enumerated(map(one_line, change.servers_back), 5)
+        return f"{about}: {back} {_is(len(change.servers_back))} back"
+    if incident.cause.kind == "server":  # which goes on as it is
+        return f"{subject(incident, len(incident.zones), *incident.zones[:1])}: another server answers again"
+    return f"{about}: a server answers again"
 
 
 def _back(change: IncidentChange) -> str:

@@ -48,6 +48,7 @@ def as_of_now(
     gone |= {name for name in zones.moved_since(incident.zones) if not elsewhere.is_watched(name)}
     left = gone.union(incident.left_zones).difference(zones.names, moved) if gone or incident.left_zones else set()
     eased = severity < incident.severity or _are_less(incident.zones, zones) or _are_less(incident.servers, servers)
+    eased = eased or (unserved != incident.unserved and not set(unserved).issuperset(incident.unserved))
     return replace(
         incident,
         left_zones=tuple(sorted(left)),

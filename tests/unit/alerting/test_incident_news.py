@@ -609,12 +609,12 @@ def test_a_receiver_that_is_no_longer_configured_keeps_what_it_is_owed() -> None
         (
             IncidentChange(served_again=3),
             ["3 zones that no server answered for have one again."],
-            "ns2: a server answers again",
+            "ns2, 2 zones: another server answers again",
         ),
         (
             IncidentChange(served_again=1),
             ["1 zone that no server answered for has one again."],
-            "ns2: a server answers again",
+            "ns2, 2 zones: another server answers again",
         ),
         (
             IncidentChange(
@@ -626,9 +626,9 @@ def test_a_receiver_that_is_no_longer_configured_keeps_what_it_is_owed() -> None
                 "It is bad at ns3 too.",
                 "New: transfer-failed.",
             ],
-            "ns2: a server answers again",
+            "ns2, 2 zones: another server answers again",
         ),
-        (IncidentChange(), [], "ns2: a server answers again"),
+        (IncidentChange(), [], "ns2, 2 zones: another server answers again"),
     ],
 )
 def test_what_changed_is_said_in_sentences(change: IncidentChange, sentences: list[str], subject: str) -> None:

@@ -69,6 +69,33 @@ def test_the_servers_of_a_zone_die_one_after_the_other_and_come_back_but_for_one
     assert "It began 2026-11-20 10:00:06 UTC, ended 2026-11-20 15:00:06 UTC and lasted 5 h." in on.text
 
 
+def test_both_servers_die_and_the_one_that_died_last_stays_dead() -> None:
+    """What is told of it when the other is back must not read as if it were back itself."""
+    on = Story.of(20, "ns1", "ns2")
+    ns1, ns2 = ((on.zones, DEAD, name) for name in ("ns1", "ns2"))
+    assert on.go(1, ns2) == []
+    assert on.go(20, ns1, ns2) == [
+        "2 oncall: [FIRING critical] ns2, 20 zones: ns2 has server-unreachable",
+        "3 oncall: [FIRING critical] 20 zones: no server is left that answers; the last was ns1",
+    ]
+    assert on.go(60, ns1) == [
+        "23 oncall: [BETTER critical] ns1, 20 zones: another server answers again",
+        "24 oncall: [RESOLVED] ns2, 20 zones: ns2 has server-unreachable",
+    ]
+    assert "20 zones that no server answered for have one again." in render(on.messages[0]).text
+    assert "* server-unreachable (critical) 20 zones at ns1 (192.0.2.1)" in render(on.messages[0]).text
+    assert on.go(60) == ["84 oncall: [RESOLVED] ns1, 20 zones: ns1 has server-unreachable"]
+
+
+def test_of_two_servers_of_one_zone_that_die_the_one_that_stays_dead_is_named() -> None:
+    on = Story.of(1, "ns1", "ns2")
+    ns1, ns2 = ((on.zones, DEAD, name) for name in ("ns1", "ns2"))
+    assert on.go(5, ns1) == ["2 oncall: [FIRING critical] z00.example.: ns1 has server-unreachable"]
+    assert on.go(20, ns1, ns2) == ["7 oncall: [WORSE critical] z00.example.: no server is left that answers"]
+    assert on.go(60, ns1) == ["28 oncall: [BETTER critical] z00.example.: ns2 is back"]
+    assert "* server-unreachable (critical) z00.example. at ns1" in on.text.partition("NO LONGER")[0]
+
+
 @pytest.mark.parametrize("grace", [0, 2])
 def test_a_server_dies_for_two_hundred_zones_is_one_message_and_one_when_it_is_back(grace: float) -> None:
     on = Story.of(200, "ns1", "ns2", grace=grace)

@@ -52,6 +52,8 @@ class IncidentFinding:
     """The first bad look at any that it ever was about, those that are over too; None: ``since``."""
     flaps: Flaps | None = None
     """How often it comes and goes, if it does."""
+    pending: bool = False
+    """All of it is still in its grace."""
 
 
 @dataclass(frozen=True, slots=True)

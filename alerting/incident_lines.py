@@ -118,8 +118,11 @@ def _silenced(alert: Alert, silenced: Mapping[tuple[str, str | None, Address | N
 
 
 def gravity(line: IncidentFinding) -> tuple[object, ...]:
-    """What stands before what ended, the grave before the light, of those the newest first."""
-    return line.ended_at is not None, -line.severity, -line.since.timestamp(), line.code, line.server or "", line.zone
+    """What stands before what ended, the grave before the light, what is certain before what is still in its grace, of
+    those the newest first.
+    """
+    grave = line.ended_at is not None, -line.severity, line.pending
+    return *grave, -line.since.timestamp(), line.code, line.server or "", line.zone
 
 
 def _grown(line: IncidentFinding, before: IncidentFinding | None) -> IncidentFinding:
@@ -176,6 +179,7 @@ def _ended(
         line,
         since=_began(line),
         ended_at=at,
+        pending=False,
         text=text,
         count=max(count, line.count),
         zones=max(zones, line.zones),

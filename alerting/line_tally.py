@@ -19,7 +19,7 @@ Entry = tuple[bool, int, datetime, str, int, AlertKey]
 class LineTally:
     """Alerts that differ in nothing but zone, subject and check. An alert more or less costs a search."""
 
-    __slots__ = ("_entries", "_good", "_numbers", "_zones")
+    __slots__ = ("_certain", "_entries", "_good", "_numbers", "_zones")
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
@@ -27,6 +27,8 @@ class LineTally:
         self._good: list[datetime] = []
         """Since when those that recover are good."""
         self._zones = NameCounts()
+        self._certain = 0
+        """Those that have come out of their grace."""
 
     def __bool__(self) -> bool:
         return bool(self._entries)
@@ -38,6 +40,7 @@ class LineTally:
         if (good_since := _good_since(alert)) is not None:
             insort(self._good, good_since)
         self._zones.add(alert.key.zone)
+        self._certain += alert.phase is not Phase.PENDING
 
     def remove(self, alert: Alert, number: int) -> None:
         """One that was added so."""
@@ -46,6 +49,7 @@ class LineTally:
         if (good_since := _good_since(alert)) is not None:
             del self._good[bisect_left(self._good, good_since)]
         self._zones.add(alert.key.zone, -1)
+        self._certain -= alert.phase is not Phase.PENDING
 
     @property
     def began(self) -> datetime:
@@ -78,6 +82,7 @@ class LineTally:
             zones=zones,
             sample=tuple([key.zone, *others][:SAMPLE_SIZE]) if zones > 1 else (),
             flaps=alerts[key].flaps if alerts[key].flapping else None,
+            pending=not self._certain,
         )
 
     def _groups(self) -> list[tuple[int, datetime]]:

@@ -281,7 +281,7 @@ def _as_of_now(
     severity = max((alert.severity for alert in known), default=incident.severity)
     severity = Severity.CRITICAL if unserved or short else severity
     eased = severity < incident.severity or not set(incident.zones) <= set(zones)
-    eased = eased or not set(incident.servers) <= set(servers)
+    eased = eased or not set(incident.servers) <= set(servers) or not set(incident.unserved) <= set(unserved)
     away = whole_strays(incident, members.keys, members.grave)
     moved = {alert.key.zone for alert in away}.difference(zones)
     left = {a.key.zone for a in members.over if a.key in unwatched}.union(incident.left_zones)

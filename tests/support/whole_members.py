@@ -122,6 +122,7 @@ def _line(alerts: Sequence[Alert]) -> IncidentFinding:
         zones=len(zones),
         sample=tuple([key.zone, *(zone for zone in zones if zone != key.zone)][:SAMPLE_SIZE]) if len(zones) > 1 else (),
         flaps=first.flaps if first.flapping else None,
+        pending=all(alert.phase is Phase.PENDING for alert in alerts),
     )
 
 

@@ -87,6 +87,16 @@ def test_both_servers_die_and_the_one_that_died_last_stays_dead() -> None:
     assert on.go(60) == ["84 oncall: [RESOLVED] ns1, 20 zones: ns1 has server-unreachable"]
 
 
+def test_the_first_word_names_what_is_certain_before_what_may_yet_be_a_blip() -> None:
+    """ns2 falls silent a minute after ns1, and answers again before its own grace is over."""
+    on = Story.of(1, "ns1", "ns2")
+    ns1, ns2 = ((on.zones, DEAD, name) for name in ("ns1", "ns2"))
+    assert on.go(1, ns1) == []
+    assert on.go(2, ns1, ns2) == ["2 oncall: [FIRING critical] z00.example.: ns1 has server-unreachable"]
+    assert on.go(60, ns1) == ["4 oncall: [BETTER critical] z00.example.: ns2 is back"]
+    assert on.go(60) == ["65 oncall: [RESOLVED] z00.example.: ns1 has server-unreachable"]
+
+
 def test_of_two_servers_of_one_zone_that_die_the_one_that_stays_dead_is_named() -> None:
     on = Story.of(1, "ns1", "ns2")
     ns1, ns2 = ((on.zones, DEAD, name) for name in ("ns1", "ns2"))

@@ -255,7 +255,7 @@ class IncidentIndex:
             at = self._at(home)
             if at not in self.members:
                 self.members[at] = IncidentMembers()
-            self.members[at].put(alert, self._numbers[key], self.silences.of(alert))
+            self.members[at].put(alert, self._numbers[key], self.silences.of(alert, self.dependency_graph.labels))
             self._touch(at)
         self._doubt(key.zone)
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from alerting.incident import Cause, Incident
 from alerting.model import Alert, Route
-from checks.model import Labels
+from checks.model import LabelPatterns, Labels
 
 MONITOR_CAUSES = ("vantage", "receiver")
 """Causes that are the monitor's own."""
@@ -64,12 +64,13 @@ def covers(selectors: Route, zone: str, labels: Labels = ()) -> bool:
     """
     if not (selectors.zones or selectors.labels):
         return True
+    return bool(zone) and any_named(selectors.zones, (zone,)) and has_labels(selectors.labels, labels)
+
+
+def has_labels(wanted: LabelPatterns, labels: Labels) -> bool:
+    """Whether all that are wanted are among these labels, each with a value that one of its globs matches."""
     own = dict(labels)
-    return (
-        bool(zone)
-        and any_named(selectors.zones, (zone,))
-        and all(name in own and _is_any(own[name], wanted) for name, wanted in selectors.labels)
-    )
+    return all(name in own and _is_any(own[name], patterns) for name, patterns in wanted)
 
 
 def _is_any(value: str, patterns: Iterable[str]) -> bool:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerting.model import NOT_CHECKED, Alert
-from alerting.routing import any_named
+from alerting.routing import LabelsOf, any_named, has_labels
+from checks.model import LabelPatterns
 from checks.model.finding_type import Severity
 
 
@@ -12,20 +13,27 @@ from checks.model.finding_type import Severity
 class Matchers:
     """Which findings are meant: those that each of these matches. An empty one matches everything.
 
-    ``zones`` and ``servers`` are shell globs, as those of a route are; a finding without a server matches no pattern of
-    servers. What the monitor says of itself, and that it could not check something, is meant only where ``codes`` names
-    it: who expects a server to be away does not want to be blind.
+    ``zones`` and ``servers`` are shell globs, and ``labels`` are wanted of the zone, all as those of a route are; a
+    finding without a server matches no pattern of servers. What the monitor says of itself, and that it could not check
+    something, is meant only where ``codes`` names it: who expects a server to be away does not want to be blind.
     """
 
     zones: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     severity: tuple[Severity, ...] = ()
+    labels: LabelPatterns = ()
 
     def __bool__(self) -> bool:
-        return bool(self.zones or self.servers or self.codes or self.severity)
+        return bool(self.zones or self.servers or self.codes or self.severity or self.labels)
 
-    def match(self, alert: Alert) -> bool:
+    @property
+    def patterns(self) -> int:
+        """How many a finding may have to be compared with."""
+        return len(self.zones) + len(self.servers) + sum(len(values) for _, values in self.labels)
+
+    def match(self, alert: Alert, labels_of: LabelsOf) -> bool:
+        """Whether it means the alert; ``labels_of`` knows the labels of its zone."""
         key = alert.key
         if (self.codes or not key.zone or key.code == NOT_CHECKED) and key.code not in self.codes:
             return False
@@ -33,6 +41,7 @@ class Matchers:
             (not self.severity or alert.severity in self.severity)
             and any_named(self.servers, (key.server,) if key.server is not None else ())
             and any_named(self.zones, (key.zone,) if key.zone else ())
+            and (not self.labels or has_labels(self.labels, labels_of(key.zone)))
         )
 
     def __str__(self) -> str:
@@ -42,6 +51,7 @@ class Matchers:
             "code": self.codes,
             "severity": tuple(map(str, self.severity)),
         }
+        named |= {f"label {name}": values for name, values in self.labels}
         return ", ".join(f"{kind} {' or '.join(names)}" for kind, names in named.items() if names)
 
 
@@ -75,9 +85,11 @@ class ActiveSilences:
 
     silences: tuple[Silence, ...] = ()
 
-    def of(self, alert: Alert) -> tuple[str, ...]:
+    def of(self, alert: Alert, labels_of: LabelsOf) -> tuple[str, ...]:
         """The ids of those that match it, in order; () while anybody is to be told of it."""
-        return tuple(silence.id for silence in self.silences if silence.matchers.match(alert)) if self.silences else ()
+        if not self.silences:
+            return ()
+        return tuple(silence.id for silence in self.silences if silence.matchers.match(alert, labels_of))
 
 
 NO_SILENCES = ActiveSilences()

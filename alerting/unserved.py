@@ -46,7 +46,7 @@ def unserved(
     if zone is None or not (gone := places_gone(zone, out.keys())):
         return None
     lost = [out[place] for place in gone]
-    heard = [alert for alert in lost if not silences.of(alert)]
+    heard = [alert for alert in lost if not silences.of(alert, dependency_graph.labels)]
     certain = all(alert.phase is Phase.FIRING for alert in lost)
     return Unserved(max(heard or lost, key=_since), certain, silenced=not heard, short=is_served(zone, out.keys()))
 

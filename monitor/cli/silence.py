@@ -26,6 +26,7 @@ def command() -> None:
 @command.command()
 @service_options
 @click.option("--zone", "zones", multiple=True, metavar="GLOB", help="Findings of these zones.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=GLOB", help="Findings of zones with this label.")
 @click.option("--server", "servers", multiple=True, metavar="GLOB", help="Findings at these servers.")
 @click.option("--code", "codes", multiple=True, metavar="CODE", help="These findings.")
 @click.option("--severity", multiple=True, type=click.Choice(("critical", "warning", "info")),
@@ -36,12 +37,14 @@ def command() -> None:
 @click.option("--from", "starts_at", metavar="TIME", help="When it begins; without it: now.")
 @click.option("--comment", required=True, metavar="TEXT", help="Why: a line, which all see who see everything.")
 def add(config: Path | None, url: str | None, as_name: str | None, **wanted: Any) -> None:
-    """Make a silence. Each of --zone, --server, --code and --severity that is given must match.
+    """Make a silence. Each of --zone, --label, --server, --code and --severity that is given must match.
+
+    Of several of one kind, one must; of labels, one of each name.
 
     \b
     soawatch silence add --server ns2 --for 2h --comment "new disk" -c soawatch.toml
     """
-    matchers = {key: list(wanted.pop(key)) for key in ("zones", "servers", "codes", "severity")}
+    matchers = {key: list(wanted.pop(key)) for key in ("zones", "labels", "servers", "codes", "severity")}
     body = {"matchers": matchers, **{key: value for key, value in wanted.items() if value}}
     made = service_client(config, url, as_name, acts=True).post(PATH, SILENCE, body)
     click.echo(_said(made))

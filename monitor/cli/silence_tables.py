@@ -28,7 +28,11 @@ def silence_row(silence: dict[str, Any]) -> tuple[str, ...]:
 
 def matched(matchers: dict[str, list[str]]) -> str:
     """What is silenced."""
-    return ", ".join(f"{kind} {' or '.join(names)}" for kind, names in matchers.items() if names)
+    named = {kind: names for kind, names in matchers.items() if kind != "labels"}
+    for label in matchers.get("labels", ()):
+        name, _, value = label.partition("=")
+        named.setdefault(f"label {name}", []).append(value)
+    return ", ".join(f"{kind} {' or '.join(names)}" for kind, names in named.items() if names)
 
 
 def shown_time(text: str | None) -> str:

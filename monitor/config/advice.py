@@ -4,8 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import translate
 
-from alerting.model import Route
-from alerting.routing import covers
+from alerting.routing import has_labels
 from checks.base import cadence_of
 from checks.model import Address, WantedRecord
 from checks.model.wanted import DEFAULT_RECORDS, absolutise_records, is_named
@@ -218,9 +217,11 @@ def _routes(problems: Problems, config: Config) -> None:
                     f"{quoted(pattern[2:])} is the zone itself" if f"{pattern[2:].removesuffix('.')}." in zones else ""
                 )
                 problems.warn(("routes", index, "zones", at), f"{quoted(pattern)} matches no zone", hint)
-        labels = Route((), labels=route.labels)
-        if not any(covers(labels, "any", zone.labels) for zone in zones.templates):
+        if not any(has_labels(route.labels, zone.labels) for zone in zones.templates):
             problems.warn(("routes", index, "labels"), "no zone has these labels")
+    for index, window in enumerate(config.maintenance):
+        if not any(has_labels(window.matchers.labels, zone.labels) for zone in zones.templates):
+            problems.warn(("maintenance", index, "labels"), "no zone has these labels")
 
 
 def _unresolved(problems: Problems, config: Config) -> None:

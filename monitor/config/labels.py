@@ -12,6 +12,8 @@ MAX_LABELS = 16
 MAX_VALUE = 100
 """Characters of a value."""
 
+ANY_VALUE = "*"
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
@@ -34,11 +36,17 @@ def label_patterns(table: Mapping[str, tuple[str | None, ...] | None]) -> LabelP
     return tuple(sorted(wanted))
 
 
+def label_pattern(text: str) -> tuple[str, str]:
+    """Name and glob of ``team=web``; without a glob, that for any value. Raises InvalidValue."""
+    name, said, value = text.partition("=")
+    return _label((name, value if said else ANY_VALUE))
+
+
 def _label(label: tuple[str, str]) -> tuple[str, str]:
     name, value = label
     if not _NAME.fullmatch(name):
         hint = "letters, digits and underscores, no digit at first; at most 63"
         raise InvalidValue(f"{quoted(name)} is not the name of a label", hint)
     if not value or len(value) > MAX_VALUE or not value.isprintable():
-        raise InvalidValue(f"must have one to {MAX_VALUE} characters that can be printed")
+        raise InvalidValue(f"the value of a label must have one to {MAX_VALUE} characters that can be printed")
     return label

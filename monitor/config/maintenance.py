@@ -2,17 +2,20 @@
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from alerting.maintenance import DAYS, MAX_DURATION, MaintenanceWindow, Recurrence, moment_of
 from alerting.silences import Matchers
+from checks.model import LabelPatterns
 from checks.model.finding_type import Severity
 from monitor.config.durations import written
 from monitor.config.errors import InvalidValue, KeyPath, Problems, near, quoted
 from monitor.config.field_types import Label
+from monitor.config.labels import label_patterns
 from monitor.config.patterns import code, pattern, zone_pattern
 from monitor.config.tables import Table, instance_of
 
@@ -46,19 +49,23 @@ class WrittenWindow:
     zones: tuple[str, ...] = field(default=(), metadata={"unset": "any", "example": 'zones = ["example.*"]'})
     """Findings of these zones: shell globs."""
     servers: tuple[str, ...] = field(default=(), metadata={"unset": "any", "example": 'servers = ["ns2"]'})
-    """Findings at these servers: shell globs. At least one of `zones`, `servers`, `codes` and `severity` is needed, and
-    each that is there must match."""
+    """Findings at these servers: shell globs. At least one of `zones`, `labels`, `servers`, `codes` and `severity` is
+    needed, and each that is there must match."""
     codes: tuple[str, ...] = field(default=(), metadata={"unset": "any", "example": 'codes = ["server-unreachable"]'})
     """These findings. What the monitor says of itself, and `not-checked`, is silenced only where it is named here."""
     severity: tuple[Severity, ...] = field(default=(), metadata={"unset": "any", "example": 'severity = ["warning"]'})
     """Findings of these severities."""
+    labels: LabelPatterns = field(default=(), metadata={"unset": "any", "example": 'labels = { team = "web" }'})
+    """Findings of zones that have all these labels, each with a value that one of the shell globs here matches."""
     comment: str = field(default="", metadata={"example": 'comment = "backup of ns2"'})
     """Why."""
 
 
 def maintenance(problems: Problems, tables: Iterable[Table | None]) -> tuple[MaintenanceWindow, ...]:
     """The windows as written."""
-    parse = {"zones": zone_pattern, "servers": pattern, "codes": code, "days": _day}
+    parse: Mapping[str, Callable[[Any], Any]] = {
+        "zones": zone_pattern, "servers": pattern, "codes": code, "days": _day, "labels": label_patterns,
+    }  # fmt: skip
     found: dict[str, MaintenanceWindow] = {}
     for index, table in enumerate(tables):
         path = ("maintenance", index)
@@ -88,9 +95,9 @@ def timezone(name: str) -> tzinfo:
 
 
 def _window(problems: Problems, path: KeyPath, one: WrittenWindow) -> MaintenanceWindow | None:
-    matchers = Matchers(one.zones, one.servers, one.codes, one.severity)
+    matchers = Matchers(one.zones, one.servers, one.codes, one.severity, one.labels)
     if not matchers:
-        problems.mistake(path, "matches everything", "name zones, servers, codes or severity")
+        problems.mistake(path, "matches everything", "name zones, labels, servers, codes or severity")
     zone = problems.parsed((*path, "timezone"), one.timezone, timezone)
     start = problems.parsed((*path, "start"), one.start, _point)
     if zone is None or start is None or not problems.sound(*path):

@@ -80,7 +80,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _schema(kind: Any) -> CoreSchema:
-    """Of one of _PLAIN, datetime, an Enum, a dataclass, ``X | None`` or ``tuple[X, ...]``."""
+    """Of one of _PLAIN, datetime, an Enum, a dataclass, ``X | None``, ``tuple[X, ...]`` or ``tuple[X, Y]``."""
     if kind in _PLAIN:
         return _PLAIN[kind]
     if kind is datetime:
@@ -88,7 +88,8 @@ def _schema(kind: Any) -> CoreSchema:
     if dataclasses.is_dataclass(kind):
         return _fields(kind)
     if get_origin(kind) is tuple:
-        return core_schema.tuple_schema([_schema(get_args(kind)[0])], variadic_item_index=0)
+        parts = [_schema(part) for part in get_args(kind) if part is not Ellipsis]
+        return core_schema.tuple_schema(parts, variadic_item_index=0 if ... in get_args(kind) else None)
     if type(None) in get_args(kind):
         (wanted,) = [each for each in get_args(kind) if each is not type(None)]
         return core_schema.nullable_schema(_schema(wanted))

@@ -24,6 +24,7 @@ def matchers_data(matchers: Matchers) -> dict[str, Any]:
         "servers": list(matchers.servers),
         "codes": list(matchers.codes),
         "severity": [str(severity) for severity in matchers.severity],
+        "labels": [f"{name}={value}" for name, values in matchers.labels for value in values],
     }
 
 

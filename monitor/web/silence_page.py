@@ -24,7 +24,7 @@ from monitor.web.silences import refuse_public_view, refuse_too_many
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.templating import Renderer
 
-FIELDS = ("zones", "servers", "codes", "severity", "starts_at", "duration", "comment")
+FIELDS = ("zones", "labels", "servers", "codes", "severity", "starts_at", "duration", "comment")
 """Of the form; those that a link may fill in."""
 
 

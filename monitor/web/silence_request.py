@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from alerting.silences import Matchers
-from checks.model.finding_type import Severity
+from checks.model import LabelPatterns
 from monitor.config.durations import duration
 from monitor.config.errors import InvalidValue, known, near, quoted
 from monitor.config.field_types import severity
+from monitor.config.labels import label_pattern
 from monitor.config.patterns import code, pattern, zone_pattern
 from monitor.web.json_body import ValueReader, flag, read_object, words
 
@@ -23,7 +24,7 @@ MAX_PATTERNS = 100
 EXAMPLE = '{"matchers": {"servers": ["ns2"]}, "duration": "2h", "comment": "new disk"}'
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "zones": zone_pattern, "servers": pattern, "codes": code, "severity": severity,
+    "zones": zone_pattern, "servers": pattern, "codes": code, "severity": severity, "labels": label_pattern,
 }  # fmt: skip
 
 
@@ -65,7 +66,7 @@ def read_silence_form(form: Mapping[str, str], now: datetime) -> WantedSilence:
 def _wanted(given: Mapping[str, Any], now: datetime) -> WantedSilence:
     matchers = given.get("matchers") or Matchers()
     if not matchers:
-        raise InvalidValue("matches everything", "name zones, servers, codes or severity")
+        raise InvalidValue("matches everything", "name zones, labels, servers, codes or severity")
     if not given.get("comment"):
         raise InvalidValue("a comment is missing", "why nobody is to be told")
     ends = [key for key in ("ends_at", "duration", "endless") if given.get(key)]
@@ -90,10 +91,17 @@ def _matchers(key: str, value: object) -> Matchers:
     if strange := next((kind for kind in value if kind not in _READERS), None):
         raise InvalidValue(f"there is no key {quoted(strange)} in {key}", near(strange, _READERS) or known(_READERS))
     read: dict[str, Any] = {kind: tuple(_each(kind, value[kind])) for kind in value if value[kind] is not None}
-    return Matchers(**read)
+    return Matchers(**read | {"labels": _by_name(read.get("labels", ()))})
 
 
-def _each(kind: str, value: object) -> Iterable[str | Severity]:
+def _by_name(labels: Iterable[tuple[str, str]]) -> LabelPatterns:
+    found: dict[str, list[str]] = {}
+    for name, value in labels:
+        found.setdefault(name, []).append(value)
+    return tuple((name, tuple(values)) for name, values in sorted(found.items()))
+
+
+def _each(kind: str, value: object) -> Iterable[Any]:
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         raise InvalidValue(f"{kind} is a list of texts")

@@ -17,7 +17,7 @@ MAX_STANDING = 1000
 """Silences that are not over yet, at most."""
 
 MAX_STANDING_PATTERNS = 2000
-"""Of zones and servers that these have together: each finding is compared with each."""
+"""Of zones, labels and servers that these have together: each finding is compared with each."""
 
 UNKNOWN = "there is no such silence"
 OVER = "the silence is over"
@@ -37,8 +37,8 @@ def refuse_too_many(status: Status, wanted: WantedSilence, context: WebContext) 
     standing = [one.matchers for one in status.silences.made if not one.is_over(now)]
     if len(standing) >= MAX_STANDING:
         raise HTTPException(409, f"there are {MAX_STANDING} silences already: end some of them")
-    if sum(len(one.zones) + len(one.servers) for one in (*standing, wanted.matchers)) > MAX_STANDING_PATTERNS:
-        said = f"silences would have more than {MAX_STANDING_PATTERNS} patterns of zones and servers together"
+    if sum(one.patterns for one in (*standing, wanted.matchers)) > MAX_STANDING_PATTERNS:
+        said = f"silences would have more than {MAX_STANDING_PATTERNS} patterns of zones, labels and servers together"
         raise HTTPException(409, f"{said}: end some of them, or say it with a glob")
     return wanted
 

@@ -233,13 +233,13 @@ def finding_views(zone: ZoneStatus, silences: Sequence[Silence], now: datetime) 
         same.setdefault(key, []).append(finding)
     views = [_finding_view(zone.name, findings) for findings in same.values()]
     return [
-        replace(view, silenced=_silenced(findings, silences, now))
+        replace(view, silenced=_silenced(findings, silences, zone, now))
         for view, findings in zip(views, same.values(), strict=True)
     ]
 
 
-def _silenced(findings: Sequence[Alert], silences: Sequence[Silence], now: datetime) -> str:
-    found = [[one for one in silences if one.matchers.match(finding)] for finding in findings]
+def _silenced(findings: Sequence[Alert], silences: Sequence[Silence], zone: ZoneStatus, now: datetime) -> str:
+    found = [[one for one in silences if one.matchers.match(each, lambda _: zone.labels)] for each in findings]
     return silenced_text(found[0][0], now) if all(found) else ""
 
 

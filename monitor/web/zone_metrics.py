@@ -28,8 +28,9 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
 def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
     """Gauges as the text formats of Prometheus and OpenMetrics both have them: without the end that one wants."""
-    healthy, found, serials, lags, expiries, signatures, canaries, *transfers = (
+    healthy, labelled, found, serials, lags, expiries, signatures, canaries, *transfers = (
         _family("soawatch_zone_healthy", "1: all is well; 0: it is not; absent: it is unknown."),
+        _family("soawatch_zone_labels", "Labels of the zone in the configuration, each as label_NAME; always 1."),
         _family("soawatch_finding", "1 while the finding stands."),
         _family("soawatch_zone_serial", "SOA serial this address serves; absent while it serves none."),
         _family(
@@ -54,6 +55,7 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
         name = _quoted(zone.name)
         if zone.health is not Health.UNKNOWN:
             healthy.append(f"soawatch_zone_healthy{{zone={name}}} {int(zone.health is Health.GOOD)}\n")
+        labelled += _labels(zone, name)
         found += _findings(zone, name)
         for address in zone.addresses:
             labels = f'{{zone={name},server={_quoted(address.server)},address="{address.address}"}}'
@@ -73,7 +75,7 @@ def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
                 for value, family, (metric, _) in zip(_of_transfers(address), transfers, _OF_TRANSFERS, strict=True):
                     if value is not None:
                         family.append(f"{metric}{labels} {value}\n")
-    families = (healthy, found, serials, lags, expiries, signatures, canaries, *transfers)
+    families = (healthy, labelled, found, serials, lags, expiries, signatures, canaries, *transfers)
     return "".join(line for family in families for line in family)
 
 
@@ -91,6 +93,13 @@ def _of_transfers(address: AddressStatus) -> Sequence[float | None]:
 
 def _family(name: str, text: str) -> list[str]:
     return [f"# HELP {name} {text}\n# TYPE {name} gauge\n"]
+
+
+def _labels(zone: ZoneStatus, name: str) -> Iterator[str]:
+    """Their names are such as Prometheus takes, and begin so that none can be taken for ``zone``."""
+    if zone.labels:
+        own = "".join(f",label_{label}={_quoted(value)}" for label, value in zone.labels)
+        yield f"soawatch_zone_labels{{zone={name}{own}}} 1\n"
 
 
 def _findings(zone: ZoneStatus, name: str) -> Iterator[str]:

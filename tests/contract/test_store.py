@@ -381,7 +381,8 @@ async def test_what_sources_of_zones_said_comes_back_and_a_source_that_is_none_a
 
 
 async def test_silences_come_back_as_they_are_by_now_and_go_when_they_have_been_over_for_long(store):
-    what = Matchers(("a.example",), ("ns*",), ("serial-late",), (Severity.WARNING, Severity.CRITICAL))
+    labels = (("team", ("web", "m*")), ("tier", ("gold",)))
+    what = Matchers(("a.example",), ("ns*",), ("serial-late",), (Severity.WARNING, Severity.CRITICAL), labels)
     endless = Silence("b", what, at(0), None, "anna", "new disk ü", at(0))
     short = Silence("a", Matchers(servers=("ns2",)), at(0), at(60), "bob", "short", at(0))
     await store.commit(Commit(silences=(endless, short)))

@@ -18,6 +18,7 @@ from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
 from alerting.reopening import PastIncidents, opened_by, with_past
 from alerting.root_cause import family
+from alerting.routing import with_labels
 from alerting.storm_guard import StormGuard, is_due
 from alerting.unserved import Unserved
 from checks.model.finding_type import Severity
@@ -237,7 +238,7 @@ def _go_on(
     whole, messages = _go_on_in_whole(readdressed(incident, rules), members, lost, unwatched, rules, now)
     if not (rules.audiences or whole.parts):
         return whole, messages
-    anew, alerts = members_anew(members, lost, rules.silences), {alert.key: alert for alert in members.active_alerts}
+    anew, alerts = members_anew(members, lost, rules), {alert.key: alert for alert in members.active_alerts}
     ended = Ended(members.over, unwatched, members.elsewhere)
     done, more = tell_audiences(whole, anew, {}, ended, alerts, rules, now)
     told = done.told or whole.told
@@ -252,9 +253,9 @@ def _go_on_in_whole(
     rules: Rules,
     now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
-    fresh = _as_of_now(incident, members, lost, unwatched, rules, now)
+    fresh = with_labels(_as_of_now(incident, members, lost, unwatched, rules, now), rules.labels_of)
     if members.active_alerts:
-        heard = [alert for alert in current(members.active_alerts) if not rules.silences.of(alert)]
+        heard = [alert for alert in current(members.active_alerts) if not rules.silences.of(alert, rules.labels_of)]
         certain = [each.certain - each.silenced for each in (lost.unserved, lost.short)]
         firing = firing_of(heard, rules.cadences, *certain)
         return announce(fresh, told_as(fresh, _as_heard(fresh, members, heard, lost)), firing, rules, now)
@@ -311,9 +312,9 @@ def _as_of_now(
         flapping=2 * sum(alert.flapping for alert in known) > len(known),
         lines=lines,
         eased_at=now if eased else incident.eased_at,
-        silenced=sum(bool(rules.silences.of(alert)) for alert in active_alerts),
+        silenced=sum(bool(rules.silences.of(alert, rules.labels_of)) for alert in active_alerts),
         silenced_zones=silenced_zones(active_alerts, rules),
-        silences=tuple(sorted({name for alert in active_alerts for name in rules.silences.of(alert)})),
+        silences=tuple(sorted({name for alert in active_alerts for name in rules.silences.of(alert, rules.labels_of)})),
     )
 
 

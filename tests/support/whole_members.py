@@ -178,16 +178,19 @@ def unserved_zones(
         if zone is not None and (gone := places_gone(zone, places.keys())):
             lost = [places[place] for place in gone]
             certain = all(alert.phase is Phase.FIRING for alert in lost)
-            heard, short = [alert for alert in lost if not silences.of(alert)], is_served(zone, places.keys())
+            heard, short = (
+                [alert for alert in lost if not silences.of(alert, dependency_graph.labels)],
+                is_served(zone, places.keys()),
+            )
             found[name] = Unserved(max(heard or lost, key=_since), certain, silenced=not heard, short=short)
     return found
 
 
-def members_anew(members: Members, lost: LostZones, silences: ActiveSilences) -> IncidentMembers:
+def members_anew(members: Members, lost: LostZones, rules: Rules) -> IncidentMembers:
     """What the product keeps of an incident alert by alert."""
     anew = IncidentMembers()
     for number, alert in enumerate(members.active_alerts):
-        anew.put(alert, number, silences.of(alert))
+        anew.put(alert, number, rules.silences.of(alert, rules.labels_of))
     for each, short in ((lost.unserved, False), (lost.short, True)):
         for name in each.zones:
             anew.lose(name, certain=name in each.certain, silenced=name in each.silenced, short=short)
@@ -202,5 +205,5 @@ def views_anew(
     now: datetime,
 ) -> Views:
     """The open incidents as they are to be told of among many."""
-    whole = {name: members_anew(each, unserved[name], rules.silences) for name, each in members.items()}
+    whole = {name: members_anew(each, unserved[name], rules) for name, each in members.items()}
     return Views(whole, {}, dict(alerts), rules, now)

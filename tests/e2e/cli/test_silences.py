@@ -44,6 +44,9 @@ async def test_those_without_an_end_are_first_and_those_that_are_over_are_listed
         assert "never" in shown[0]
         later = ("--zone", "a*", "--endless", "--from", "2026-12-01T02:00:00Z", "--comment", "move")
         made = await say("silence", "add", "-c", config, *later)
+        of_labels = ("--label", "team=web", "--label", "tier", "--label", "team=m*")
+        labelled = await say("silence", "add", "-c", config, *of_labels, "--endless", "--comment", "move")
+        assert labelled.out == "s5: label team web or m*, label tier * silenced by anna until somebody ends it\n"
         assert made.out == "s4: zones a* silenced by anna from 2026-12-01 02:00:00 UTC until somebody ends it\n"
 
 

@@ -114,6 +114,16 @@ def test_a_failed_query_makes_a_series_absent() -> None:
     assert not any(key[0] == "soawatch_zone_expiry_timestamp_seconds" for key in scraped(gone))
 
 
+def test_labels_of_a_zone_are_in_one_series_whatever_is_written_in_them() -> None:
+    odd = (("le", "a\\b"), ("zone", 'say "x"'))
+    seen = status([replace(zone("a."), labels=odd), zone("b.")])
+    for accept, parse in (("", plain), (OPENMETRICS, openmetrics)):
+        families = {family.name: family for family in parse(rendered(seen, Counters(), accept)[0].decode())}
+        (only,) = families["soawatch_zone_labels"].samples
+        assert (only.labels, only.value) == ({"zone": "a.", "label_le": "a\\b", "label_zone": 'say "x"'}, 1)
+    assert not any(key[0] == "soawatch_zone_labels" for key in scraped(seen, most=1)), "as of all series of zones"
+
+
 def test_a_finding_has_one_series_while_it_stands() -> None:
     found = {key: value for key, value in scraped(troubled()).items() if key[0] == "soawatch_finding"}
     assert found == {

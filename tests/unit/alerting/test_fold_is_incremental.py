@@ -46,7 +46,7 @@ ROUTES = (
 ALERT_POLICY = widest(POLICY, ROUTES)
 
 SILENCED = (
-    Matchers(zones=("z1.example",)),
+    Matchers(labels=(("team", ("z1",)),)),
     Matchers(servers=("ns2",)),
     Matchers(servers=("ns3", "ns4"), severity=(Severity.CRITICAL,)),
     Matchers(codes=("serial-late", "server-unreachable")),
@@ -72,6 +72,7 @@ def watched(chance: random.Random, count: int) -> list[Zone]:
             f"z{n}.example.",
             tuple(there[s] for s in names[: chance.choice((1, 2, 3, 4))]),
             "ns1",
+            labels=(("team", f"z{n}"),),
             min_good=chance.choice((1, 1, 2, 3)),
         )
         for n in range(count)

@@ -165,7 +165,7 @@ class Life:
         """News names nothing that is silenced, unless somebody is released from what he knows."""
         if message.event is IncidentEvent.RESOLVED:
             return
-        heard = [alert for alert in self.active_alerts.values() if not self.silences.of(alert)]
+        heard = [alert for alert in self.active_alerts.values() if not self.silences.of(alert, TOPOLOGY.labels)]
         assert message.incident.findings
         assert set(message.incident.zones) <= {alert.key.zone for alert in heard}
         assert set(message.incident.codes) <= {alert.key.code for alert in heard}

@@ -1,6 +1,7 @@
 """What is silenced nobody is told of; what is over is told to whom heard of it before."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,10 @@ from alerting.audience_news import as_told_to, heard_incidents
 from alerting.incident import Incident
 from alerting.incident_told import as_heard
 from alerting.model import Alert, Phase, Policy, Route
+from alerting.root_cause import DependencyGraph
 from alerting.silences import ActiveSilences, Matchers, Silence
 from checks.model.finding_type import Severity
-from tests.support.alerts import alert, minute
+from tests.support.alerts import alert, minute, zone
 from tests.support.at_once import update_incidents
 from tests.support.incident_desk import A, B, C, Desk, said
 
@@ -52,17 +54,31 @@ def hush(desk: Desk, *silences: Silence) -> list[str]:
         (Matchers(severity=(Severity.CRITICAL,)), alert("", "receiver-failing", subject="mail"), False),
         (Matchers(zones=("*",), codes=("receiver-failing",)), alert("", "receiver-failing", subject="mail"), False),
         (Matchers(codes=("receiver-failing",)), alert("", "receiver-failing", subject="mail"), True),
+        (Matchers(labels=(("team", ("mail", "W*")),)), alert(A, LATE, "ns2"), True),
+        (Matchers(labels=(("team", ("w*",)),)), alert(A, LATE, "ns2"), False),
+        (Matchers(labels=(("tier", ("*",)), ("team", ("Web",)))), alert(A, LATE, "ns2"), True),
+        (Matchers(labels=(("tier", ("*",)), ("team", ("mail",)))), alert(A, LATE, "ns2"), False),
+        (Matchers(labels=(("tier", ("*",)),), zones=("b*",)), alert(A, LATE, "ns2"), False),
+        (Matchers(labels=(("area", ("*",)),)), alert(A, LATE, "ns2"), False),
+        (Matchers(labels=(("team", ("*",)),)), alert(A, "not-checked"), False),
+        (Matchers(labels=(("team", ("*",)),)), alert(B, LATE, "ns2"), False),
+        (Matchers(labels=(("team", ("*",)),), codes=("disk-low",)), alert("", "disk-low"), False),
     ],
 )  # fmt: skip
 def test_what_matches(matchers: Matchers, about: Alert, match: bool) -> None:
-    assert matchers.match(about) is match
+    assert matchers.match(about, lambda zone: (("team", "Web"), ("tier", "gold")) if zone == A else ()) is match
 
 
 def test_in_words() -> None:
     assert str(Matchers(("a.example", "b*"), ("ns1",), (LATE,), (Severity.CRITICAL,))) == (
         "zone a.example or b*, server ns1, code serial-late, severity critical"
     )
+    assert (
+        str(Matchers(labels=(("team", ("web", "m*")), ("tier", ("gold",))))) == "label team web or m*, label tier gold"
+    )
+    assert Matchers(("a", "b"), ("ns1",), (LATE,), labels=(("team", ("web", "m*")),)).patterns == 5
     assert not Matchers()
+    assert Matchers(labels=(("team", ("*",)),))
     assert Matchers(codes=(LATE,))
 
 
@@ -83,6 +99,25 @@ def test_silenced_before_it_breaks_nothing_is_told_and_at_the_end_it_opens() -> 
     assert shown.silenced_zones == (A, B)
     assert hush(desk) == ["oncall: opened server ns2"]
     assert (desk.only.silenced, desk.only.silences, desk.only.silenced_zones) == (0, (), ())
+
+
+def test_a_silence_is_of_the_zones_that_have_the_label_now() -> None:
+    def labelled(*names: str) -> DependencyGraph:
+        zones = (replace(zone(name, "ns1", "ns2", "ns3"), labels=(("team", "web"),)) for name in names)
+        return DependencyGraph.of([*zones, *(zone(name, "ns1", "ns2", "ns3") for name in {A, B, C} - {*names})])
+
+    desk = Desk(labelled(A))
+    of_web = silence(labels=(("team", ("web",)),))
+    hush(desk, of_web)
+    assert desk.fire(alert(A, "serial-regressed", "ns1")) == []
+    assert desk.fire(alert(B, "serial-regressed", "ns1")) == ["oncall: opened server ns1"]
+    assert (desk.only.silenced, desk.only.silenced_zones) == (1, (A,))
+    desk.topology = labelled(A, B)
+    assert hush(desk, of_web) == []
+    assert desk.only.silenced == 2
+    desk.topology = labelled()
+    assert len(hush(desk, of_web)) == 1, "what was not told before is told"
+    assert desk.only.silenced == 0
 
 
 def test_what_recovers_during_the_silence_was_never_told() -> None:

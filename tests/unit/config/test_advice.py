@@ -34,6 +34,10 @@ HOOK = 'type = "webhook"\nurl = "https://hooks.example.com/x"\n'
             "routes[0].labels: no zone has these labels",
         ),
         (
+            '[[maintenance]]\nname = "m"\nstart = "02:00"\nduration = "2h"\nlabels = { team = "web" }\n',
+            "maintenance[0].labels: no zone has these labels",
+        ),
+        (
             f'[receivers.a]\n{PAGER}[[routes]]\nreceivers = "a"\nsend_resolved = false\n',
             'routes[0].send_resolved: what "a" is told of stays open there, for it does not hear of the end',
         ),

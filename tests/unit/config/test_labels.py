@@ -44,6 +44,12 @@ def test_a_route_selects_by_labels_each_with_one_glob_or_several() -> None:
     assert route.labels == (("team", ("web",)), ("tier", ("gold", "s*")))
 
 
+def test_a_window_is_about_zones_with_labels() -> None:
+    window = '[[maintenance]]\nname = "m"\nstart = "02:00"\nduration = "2h"\nlabels = { team = ["web", "m*"] }\n'
+    (found,) = read(f"{ZONE}{window}").maintenance
+    assert str(found.matchers) == "label team web or m*"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

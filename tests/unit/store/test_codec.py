@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from alerting.incident import Incident
 from alerting.model import Alert, AlertKey
+from alerting.silences import Silence
 from checks.model import Address
 from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState, ZoneState
@@ -40,12 +41,15 @@ def anything(kind: Any) -> st.SearchStrategy:
     if get_origin(kind) is types.UnionType:
         return st.one_of(*[st.none() if each is type(None) else anything(each) for each in get_args(kind)])
     if get_origin(kind) is tuple:
-        return st.lists(anything(get_args(kind)[0]), max_size=2).map(tuple)
+        first, *more = get_args(kind)
+        if more == [...]:
+            return st.lists(anything(first), max_size=2).map(tuple)
+        return st.tuples(*map(anything, get_args(kind)))
     assert issubclass(kind, Enum), f"the codec knows nothing of {kind}"
     return st.sampled_from(list(kind))
 
 
-@pytest.mark.parametrize("kind", [ZoneState, Alert, Incident, AlertKey, Address])
+@pytest.mark.parametrize("kind", [ZoneState, Alert, Incident, AlertKey, Address, Silence])
 def test_every_value_comes_back_as_it_was(kind):
     @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(anything(kind))

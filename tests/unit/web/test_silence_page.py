@@ -68,6 +68,9 @@ async def test_the_form_makes_one_and_its_button_ends_it() -> None:
         assert (await http.post(f"{PATH}/{one.id}/end", data={"proof": proof})).status_code == 303
         assert seen.status.silences.made[-1].ended_by == "anna"
         assert (await http.post(f"{PATH}/x/end", data={"proof": proof})).status_code == 404
+        labelled = {**WANTED, "proof": proof, "labels": "team=web, team=m* tier"}
+        assert (await http.post(PATH, data=labelled)).status_code == 303
+        assert str(seen.status.silences.made[-1].matchers) == "server ns2 or ns3, label team web or m*, label tier *"
         later = {**WANTED, "proof": proof, "endless": "on", "starts_at": "2026-12-01 02:00 UTC"}
         assert (await http.post(PATH, data=later)).status_code == 303
         last = seen.status.silences.made[-1]

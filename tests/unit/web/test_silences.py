@@ -25,7 +25,8 @@ async def test_whoever_may_act_makes_one_under_its_name_and_ends_it() -> None:
         assert made.status_code == 201
         body = made.json()
         assert made.headers["Location"] == f"{PATH}/{body['id']}"
-        assert body["matchers"] == {"zones": [], "servers": ["ns2"], "codes": ["serial-late"], "severity": []}
+        wanted = {"zones": [], "servers": ["ns2"], "codes": ["serial-late"], "severity": [], "labels": []}
+        assert body["matchers"] == wanted
         assert (body["state"], body["created_by"], body["comment"]) == ("active", "anna", "new disk")
         assert (body["starts_at"], body["ends_at"]) == ("2026-11-20T10:24:30Z", "2026-11-20T12:24:30Z")
         seen = await http.get(made.headers["Location"], headers=bearer(VIEWER))
@@ -34,6 +35,16 @@ async def test_whoever_may_act_makes_one_under_its_name_and_ends_it() -> None:
         assert (ended.status_code, ended.json()["state"], ended.json()["ended_by"]) == (200, "expired", "anna")
         again = await http.delete(made.headers["Location"], headers=bearer(ANNA))
         assert (again.status_code, again.json()["error"]) == (409, "the silence is over")
+
+
+async def test_labels_are_globs_of_which_one_of_each_name_must_match() -> None:
+    seen = await guarded()
+    wanted = ["tier", "team=web", "team=m* l", "team=web=x"]
+    async with client(seen) as http:
+        body = {"matchers": {"labels": wanted}, "comment": "x", "endless": True}
+        made = await http.post(PATH, json=body, headers=bearer(ANNA))
+    assert made.json()["matchers"]["labels"] == ["team=web", "team=m* l", "team=web=x", "tier=*"]
+    assert seen.status.silences.made[-1].matchers.labels == (("team", ("web", "m* l", "web=x")), ("tier", ("*",)))
 
 
 @pytest.mark.parametrize(
@@ -53,8 +64,8 @@ async def test_when_it_ends(span: dict[str, Any], ends: str | None) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"matchers": {}}, "matches everything (name zones, servers, codes or severity)"),
-        ({"matchers": None}, "matches everything (name zones, servers, codes or severity)"),
+        ({"matchers": {}}, "matches everything (name zones, labels, servers, codes or severity)"),
+        ({"matchers": None}, "matches everything (name zones, labels, servers, codes or severity)"),
         ({"matchers": ["ns2"]}, "matchers is an object"),
         ({"matchers": {"server": ["ns2"]}}, 'there is no key "server" in matchers (did you mean "servers"?)'),
         ({"matchers": {"servers": [2]}}, "servers is a list of texts"),
@@ -65,6 +76,10 @@ async def test_when_it_ends(span: dict[str, Any], ends: str | None) -> None:
         ({"matchers": {"zones": ["a\u2028b"]}}, '"a\\u2028b" has a control character'),
         ({"matchers": {"codes": ["serial-lag"]}}, 'unknown code "serial-lag" (did you mean "serial-late"?)'),
         ({"matchers": {"severity": ["bad"]}}, '"bad" is not a severity'),
+        ({"matchers": {"labels": {"team": "web"}}}, "labels is a list of texts"),
+        ({"matchers": {"labels": ["te am=web"]}}, '"te am" is not the name of a label (letters, digits'),
+        ({"matchers": {"labels": ["team="]}}, "the value of a label must have one to 100 characters"),
+        ({"matchers": {"labels": ["team=a\nb"]}}, "the value of a label must have one to 100 characters"),
         ({"comment": None}, "a comment is missing"),
         ({"comment": "   "}, "a comment is missing"),
         ({"comment": "a\nb"}, "comment is one line, without control characters"),

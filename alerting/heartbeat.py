@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from alerting.http_proxy import proxy_remarks
 from alerting.model import Remark, Secret
 from alerting.tls_trust import Trust
 from alerting.urls import parsed, url_remarks
@@ -39,6 +40,10 @@ class Heartbeat:
     """Certificates to trust."""
     timeout: timedelta = timedelta(seconds=10)
     """For a whole attempt."""
+    proxy: Secret | None = field(
+        default=None, repr=False, metadata={"unset": "that of `[alerting]`", "example": 'proxy = "none"'}
+    )
+    """A proxy to ask by, as in [alerting](#alerting); `"none"`: without one."""
     _trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)
     _known: dict[str, Sequence[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -49,6 +54,7 @@ class Heartbeat:
         """Where the URL leads, as far as can be told without looking up its name."""
         if self.url is not None:
             yield from url_remarks(self.url, allow_private=self.allow_private)
+        yield from proxy_remarks(self.proxy, self.url)
 
     async def signal(self, signal: Signal, body: str, at: datetime) -> None:
         """Tell it, if there is anybody to tell. Raises DeliveryError if it was not taken."""
@@ -65,6 +71,7 @@ class Heartbeat:
             sent_at=at,
             deadline=self.timeout.total_seconds(),
             resolve=cached_resolver(self._known),
+            proxy=self.proxy,
         )
 
 

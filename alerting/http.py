@@ -6,6 +6,7 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -13,10 +14,11 @@ import httpx
 from standardwebhooks import Webhook
 
 from alerting.blocked_addresses import IpAddress, blocked_reason
+from alerting.http_proxy import is_ipv6, parsed_proxy
 from alerting.model import Secret
 from alerting.notification import DeliveryError
 from alerting.tls_trust import Trust
-from alerting.urls import BadUrl, parsed
+from alerting.urls import BadUrl, forbidden, parsed
 
 DEADLINE = 10.0
 """Seconds for one attempt, from looking up the name to the answer's headers."""
@@ -66,23 +68,29 @@ async def send(
     sent_at: datetime | None = None,
     deadline: float = DEADLINE,
     resolve: Resolve = resolve,
+    proxy: Secret | None = None,
 ) -> None:
     """Hands ``body`` over; DeliveryError if it was not taken. Over http nobody is trusted, and nothing read for it.
 
     The name is looked up once, every address is checked, and the connection goes to a checked address, so that a
     name that points elsewhere a moment later gains nothing. Redirects are not followed and proxies of the environment
     are not used. Of the answer only status and headers are read: a body that never ends costs nothing.
+
+    By a ``proxy`` the name is looked up there and nowhere else, so that only an address that stands in the URL is
+    checked. What is looked up and checked here is the proxy's own name, which may be private.
     """
-    wanted, progress = _parsed(url), _Progress()
+    way = _way(url, proxy)
+    progress = _Progress(way)
+    if way.proxy is not None and (why := forbidden(way.url, allow_private=allow_private)):
+        raise DeliveryError(f"{_place(way.url)} is {why}", permanent=True)
     try:
         async with asyncio.timeout(deadline):
-            addresses = await _addresses(wanted, allow_private, resolve)
-            tls = await (trust or Trust()).context() if wanted.scheme == "https" else _NO_TLS
-            answer = await _first_that_connects(wanted, addresses, body, headers, tls, deadline, progress)
+            addresses = await _addresses(way.first, allow_private or way.proxy is not None, resolve)
+            tls = await (trust or Trust()).context() if way.over_tls else _NO_TLS
+            answer = await _first_that_connects(way, addresses, body, headers, tls, deadline, progress)
     except TimeoutError:
-        said = f"{_place(wanted)} did not answer within {deadline:g} s"
-        raise DeliveryError(said, away=not progress.connected) from None
-    _check_answer(answer, wanted, sent_at)
+        raise DeliveryError(f"{way} did not answer within {deadline:g} s", away=not progress.connected) from None
+    _check_answer(answer, way, sent_at)
 
 
 def signature(secret: Secret, id: str, at: datetime, body: str) -> dict[str, str]:
@@ -108,21 +116,76 @@ def retry_after(answer: httpx.Response, sent_at: datetime | None) -> float | Non
     return min(max(0.0, (until - since).total_seconds()), MAX_RETRY_AFTER)
 
 
-class _Progress:
-    """How far an attempt has come."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a request goes: the URL that is wanted, and the proxy by which it is asked for, if any."""
 
-    connected = False
+    url: httpx.URL
+    proxy: httpx.URL | None
+
+    def __str__(self) -> str:
+        return _place(self.url) + (f" by the proxy {_place(self.proxy)}" if self.proxy is not None else "")
+
+    @property
+    def first(self) -> httpx.URL:
+        """What is connected to."""
+        return self.proxy or self.url
+
+    @property
+    def over_tls(self) -> bool:
+        return "https" in (self.url.scheme, self.first.scheme)
+
+    @property
+    def has_tunnel(self) -> bool:
+        """The proxy is asked to connect first."""
+        return self.proxy is not None and self.url.scheme == "https"
+
+    def transport(self, address: IpAddress, tls: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+        """The transport without the client around it: a client logs every URL with its path and query."""
+        proxy = None
+        if self.proxy is not None:
+            trusted = tls if self.proxy.scheme == "https" else None
+            proxy = httpx.Proxy(self.proxy.copy_with(host=str(address)), ssl_context=trusted)
+        return httpx.AsyncHTTPTransport(verify=tls, trust_env=False, proxy=proxy)
+
+    def target(self, address: IpAddress) -> httpx.URL:
+        """What the request is for: an address that was checked, or the name, which the proxy looks up."""
+        host = self.url.host if self.proxy is not None else str(address)
+        return self.url.copy_with(host=host, fragment=None)
+
+
+class _Progress:
+    """How far an attempt has come: whether the request itself is on its way."""
+
+    def __init__(self, way: _Way) -> None:
+        self._requests = 2 if way.has_tunnel else 1
+        self._begun = 0
+
+    @property
+    def connected(self) -> bool:
+        return self._begun >= self._requests
+
+    def begin(self) -> None:
+        """At another address."""
+        self._begun = 0
 
     async def note(self, event: str, info: Mapping[str, object]) -> None:
         """Called by the transport, which names its steps."""
-        self.connected = self.connected or event.endswith("send_request_headers.started")
+        self._begun += event.endswith("send_request_headers.started")
 
 
-def _parsed(url: Secret) -> httpx.URL:
+def _way(url: Secret, proxy: Secret | None) -> _Way:
     try:
-        return parsed(url.reveal())
+        way = _Way(parsed(url.reveal()), None)
     except BadUrl as error:
         raise DeliveryError(f"the URL {error.text}", permanent=True) from None
+    try:
+        way = replace(way, proxy=parsed_proxy(proxy))
+    except BadUrl as error:
+        raise DeliveryError(f"the URL of the proxy {error.text}", permanent=True) from None
+    if way.proxy is not None and is_ipv6(url.reveal()):
+        raise DeliveryError(f"no proxy is asked for an IPv6 address ({_place(way.url)})", permanent=True)
+    return way
 
 
 def _place(url: httpx.URL) -> str:
@@ -148,7 +211,7 @@ async def _addresses(url: httpx.URL, allow_private: bool, resolve: Resolve) -> l
 
 
 async def _first_that_connects(
-    url: httpx.URL,
+    way: _Way,
     addresses: Sequence[IpAddress],
     body: bytes,
     headers: Mapping[str, str],
@@ -160,29 +223,42 @@ async def _first_that_connects(
 
     An address that swallows packets gets its share of the time, so that the next one has some.
     """
-    failed = "no address"
+    failed, url = "no address", way.url
     patience = {"connect": deadline / len(addresses), "read": deadline, "write": deadline, "pool": deadline}
-    host = url.raw_host.decode("ascii")
-    # The transport without the client around it: a client logs every URL with its path and query.
-    async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
-        for address in addresses:
-            request = httpx.Request(
-                "POST",
-                url.copy_with(host=str(address), fragment=None),
-                headers={"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity", **_login(url), **headers},
-                content=body,
-                extensions={"sni_hostname": host, "timeout": patience, "trace": progress.note},
-            )
+    for address in addresses:
+        progress.begin()
+        request = httpx.Request(
+            "POST",
+            way.target(address),
+            headers={"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity", **_login(url), **headers},
+            content=body,
+            extensions={
+                "sni_hostname": way.first.raw_host.decode("ascii"),
+                "timeout": patience,
+                "trace": progress.note,
+            },
+        )
+        async with way.transport(address, tls) as transport:
             try:
                 answer = await transport.handle_async_request(request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failed = _reason(error)
                 continue
+            except httpx.ProxyError as error:
+                raise _not_by_proxy(way, error) from None
             except httpx.HTTPError as error:
-                raise DeliveryError(f"{_place(url)}: {_reason(error)}") from None
+                raise DeliveryError(f"{way}: {_reason(error)}") from None
             await answer.aclose()
             return answer
-    raise DeliveryError(f"{_place(url)} cannot be reached: {failed}", away=True)
+    raise DeliveryError(f"{way} cannot be reached: {failed}", away=True)
+
+
+def _not_by_proxy(way: _Way, error: httpx.ProxyError) -> DeliveryError:
+    """The proxy makes no tunnel. Its status is the first word of the error; what follows are words of its own."""
+    status = str(error)[:3]
+    if not (status.isascii() and status.isdigit()):
+        return DeliveryError(f"{way}: {_reason(error)}", away=True)
+    return DeliveryError(f"{way}: the proxy answered {status}", permanent=not _passes(int(status)), away=True)
 
 
 def _login(url: httpx.URL) -> dict[str, str]:
@@ -193,16 +269,21 @@ def _login(url: httpx.URL) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(pair).decode('ascii')}"}
 
 
-def _check_answer(answer: httpx.Response, url: httpx.URL, sent_at: datetime | None) -> None:
+def _check_answer(answer: httpx.Response, way: _Way, sent_at: datetime | None) -> None:
     status = answer.status_code
     if 200 <= status < 300:
         return
-    passing = status in TEMPORARY_STATUSES or status >= 500
-    said = f"{_place(url)} answered {status}"
+    passing = _passes(status)
+    said = f"{way} answered {status}"
     if 300 <= status < 400:
         said += ", a redirect, which is not followed"
     later = retry_after(answer, sent_at) if passing else None
     raise DeliveryError(said, permanent=not passing, retry_after=later, away=status in AWAY_STATUSES)
+
+
+def _passes(status: int) -> bool:
+    """Whether a refusal says: later."""
+    return status in TEMPORARY_STATUSES or status >= 500
 
 
 def _reason(error: Exception) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from alerting.http import cached_resolver, send
+from alerting.http_proxy import proxy_remarks
 from alerting.model import Remark, Secret
 from alerting.tls_trust import Trust
 from alerting.urls import url_remarks
@@ -26,6 +27,10 @@ class HttpNotifier:
     """Certificates to trust."""
     timeout: timedelta = timedelta(seconds=10)
     """For a whole attempt."""
+    proxy: Secret | None = field(
+        default=None, repr=False, metadata={"unset": "that of `[alerting]`", "example": 'proxy = "none"'}
+    )
+    """A proxy to ask by, as in [alerting](#alerting); `"none"`: without one."""
     _trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)
     _known: dict[str, Sequence[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Where the host was the last time its name could be resolved."""
@@ -48,11 +53,13 @@ class HttpNotifier:
             sent_at=at,
             deadline=self.timeout.total_seconds(),
             resolve=cached_resolver(self._known),
+            proxy=self.proxy,
         )
 
     def url_remarks(self, url: Secret) -> Iterator[Remark]:
         """Where the URL leads, as far as can be told without looking up its name."""
         yield from url_remarks(url, allow_private=self.allow_private)
+        yield from proxy_remarks(self.proxy, url)
 
 
 def bearer(token: Secret | None) -> Mapping[str, str]:

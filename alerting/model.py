@@ -88,6 +88,16 @@ class Policy:
     )
     """Addresses beyond your uplink that tell whether this monitor is cut off or the servers are silent: any answer of
     theirs counts, `REFUSED` and a closed port too ([Is it us?](offline.md)). `[]`: nobody is asked."""
+    proxy: Secret | None = field(
+        default=None,
+        repr=False,
+        compare=False,
+        metadata={"unset": "none", "example": 'proxy = "http://proxy.example.com:3128"'},
+    )
+    """The HTTP proxy by which receivers (mail aside) and the [heartbeat](#heartbeat) are asked that name none of their
+    own: `http://` or `https://`, host, port, and user and password where it wants them (`proxy_file` keeps these out of
+    the file). Those of the environment are never used. By a proxy names are looked up there, so that what they lead to
+    is not checked here, but an address in a URL is; the proxy itself may be at a private address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class ZoneAlerting:
         """Who has silenced the finding, until when and why; empty where nobody has."""
         key = AlertKey(report.zone.name, "", finding.code, finding.server, finding.address, finding.subject)
         alert = Alert(key, Phase.FIRING, at, report.severity(finding), finding.text)
-        found = next(iter(ActiveSilences(tuple(self.silences)).of(alert)), None)
+        found = next(iter(ActiveSilences(tuple(self.silences)).of(alert, lambda _: report.zone.labels)), None)
         return next((silenced_text(one, at) for one in self.silences if one.id == found), "")
 
     def lines(self, at: datetime) -> Iterator[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alerting.heartbeat import Heartbeat
-from alerting.model import Policy
+from alerting.http_proxy import proxy_remarks
+from alerting.model import Policy, Secret
 from checks.base import Check
 from checks.registry import CHECKS
 from monitor.config import addresses, file_model, toml_reader
@@ -21,8 +22,8 @@ from monitor.config.keys import read_keys
 from monitor.config.maintenance import maintenance
 from monitor.config.model import Config
 from monitor.config.needed_servers import check_usual
-from monitor.config.receivers import receivers, review, routes
-from monitor.config.secrets import FileContext, secret_keys
+from monitor.config.receivers import by_proxy, receivers, review, routes
+from monitor.config.secrets import FileContext, is_here, secret_keys
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
 from monitor.config.servers import server_paths, servers
 from monitor.config.tables import instance_of, table_of
@@ -58,13 +59,13 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     context = FileContext(path.absolute().parent, env, elsewhere)
     unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
     cadence, probe = _cadence(problems, file), _probe(problems, file, context)
-    policy = _section(problems, file, "alerting", Policy, context)
+    policy = _policy(problems, file, context)
     check_usual(problems, policy)
     references = References(
         servers(problems, file.servers, written_servers, written_keys, context), written_keys, ignored=unwanted,
         cadence=cadence, probe=probe if problems.sound("probe") else None, policy=policy,
     )  # fmt: skip
-    notifiers, kinds = receivers(problems, file.receivers, context)
+    notifiers, kinds = receivers(problems, file.receivers, context, policy.proxy)
     lists = Lists(problems, references, context)
     watched, listed = lists.read(file)
     catalogs_read = catalogs(problems, file.catalogs, references)
@@ -87,7 +88,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         polled_lists=tuple(lists.polled),
         severity=severities(problems, ("severity",), file.severity),
         policy=policy,
-        heartbeat=_heartbeat(problems, file, context),
+        heartbeat=_heartbeat(problems, file, context, policy.proxy),
         receivers=notifiers,
         kinds=kinds,
         routes=routes(problems, file.routes, written_receivers),
@@ -142,8 +143,19 @@ def _notify(problems: Problems, file: file_model.File, context: FileContext) -> 
     return settings
 
 
-def _heartbeat(problems: Problems, file: file_model.File, context: FileContext) -> Heartbeat:
-    heartbeat = _section(problems, file, "heartbeat", Heartbeat, context)
+def _policy(problems: Problems, file: file_model.File, context: FileContext) -> Policy:
+    policy = _section(problems, file, "alerting", Policy, context)
+    if policy.proxy is not None and is_here(policy.proxy):
+        table = file.section("alerting")
+        key = next(key for key in secret_keys("proxy") if getattr(table, key) is not None)
+        for remark in proxy_remarks(policy.proxy):
+            problems.mistake(("alerting", key), remark.text, remark.hint)
+            policy = replace(policy, proxy=None)
+    return policy
+
+
+def _heartbeat(problems: Problems, file: file_model.File, context: FileContext, proxy: Secret | None) -> Heartbeat:
+    heartbeat = by_proxy(_section(problems, file, "heartbeat", Heartbeat, context), proxy)
     if problems.sound("heartbeat"):
         review(problems, ("heartbeat",), heartbeat, file.section("heartbeat").model_dump(exclude_none=True))
     return heartbeat

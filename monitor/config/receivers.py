@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import alerting.notifiers
 from alerting.heartbeat import Heartbeat
@@ -45,9 +45,9 @@ def notifier(kind: str) -> type[Any]:
 
 
 def receivers(
-    problems: Problems, tables: Mapping[str, Mapping[str, Any]], context: FileContext
+    problems: Problems, tables: Mapping[str, Mapping[str, Any]], context: FileContext, proxy: Secret | None = None
 ) -> tuple[dict[str, Notifier], dict[str, str]]:
-    """Receivers by name, and the type of each."""
+    """Receivers by name, and the type of each; ``proxy`` is for those that name none."""
     built: dict[str, Notifier] = {}
     types: dict[str, str] = {}
     for name, table in tables.items():
@@ -63,10 +63,21 @@ def receivers(
         settings = {key: value for key, value in table.items() if key != "type"}
         receiver = instance_of(problems, path, cls, validate(table_of(cls), settings, problems, path), context)
         if receiver is not None and problems.sound(*path):
+            receiver = by_proxy(receiver, proxy)
             review(problems, path, receiver, table)
             built[name] = receiver
             types[name] = kind
     return built, types
+
+
+AskedByProxy = TypeVar("AskedByProxy", bound=Notifier | Heartbeat)
+
+
+def by_proxy(receiver: AskedByProxy, proxy: Secret | None) -> AskedByProxy:
+    """Asked by this proxy, where it can be asked by one and names none."""
+    if proxy is None or getattr(receiver, "proxy", proxy) is not None:
+        return receiver
+    return cast("AskedByProxy", replace(cast("Any", receiver), proxy=proxy))
 
 
 def review(problems: Problems, path: KeyPath, receiver: Notifier | Heartbeat, table: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from alerting.http_proxy import DIRECT
 from alerting.model import Secret
 from alerting.urls import exposed
 from monitor.config.errors import InvalidValue, KeyPath, Problems, quoted
@@ -86,7 +87,7 @@ def secret(
 
 def _warn_of_plain(problems: Problems, where: KeyPath, text: str) -> None:
     """Of what stands in the file itself; a URL is a secret only if there is one in it."""
-    what = "a secret"
+    what = "" if text == DIRECT else "a secret"
     if text.lower().startswith(("http://", "https://")):
         what = exposed(text) and f"{exposed(text)} in the URL"
     if what:

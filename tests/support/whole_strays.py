@@ -64,5 +64,5 @@ def lost_elsewhere(
 
 
 def silenced_zones(alerts: Sequence[Alert], rules: Rules) -> tuple[str, ...]:
-    heard = {alert.key.zone for alert in alerts if not rules.silences.of(alert)}
+    heard = {alert.key.zone for alert in alerts if not rules.silences.of(alert, rules.labels_of)}
     return tuple(sorted({alert.key.zone for alert in alerts if alert.key.zone} - heard))

@@ -70,7 +70,7 @@ def test_tables_of_the_page_and_sections_of_the_example_are_what_the_code_says()
     assert made.example(example) == example, run
 
 
-SECRETS = ("service", "tokens", "keys", "receivers", "lists", "heartbeat")
+SECRETS = ("service", "tokens", "keys", "receivers", "lists", "heartbeat", "alerting")
 """Sections with secrets."""
 
 
@@ -137,7 +137,7 @@ def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
         "service": {"database", "token", "url"},
         "probe": {"max_qps", "source"},
         "resolver": {"addresses"},
-        "policy": {"witness", "quorum"},
+        "policy": {"proxy", "quorum", "witness"},
     }
     for section, shown in examples.items():
         for field in fields(getattr(default, section)):

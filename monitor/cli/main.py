@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "Watch zones, tell the receivers, serve page, API and /metrics.",
         "demo": "Break two nameservers and see what is noticed.",
         "check": "Look at a zone on all its nameservers, now.",
+        "audit": "Look at everything about zones once, and write a report.",
         "diff": "Show in which records a zone differs on two nameservers.",
         "wait": "Wait until all nameservers of a zone have a change.",
         "import": "Write a configuration of what servers say.",

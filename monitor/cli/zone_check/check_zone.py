@@ -105,36 +105,46 @@ async def check_zone(
             found = await resolve(hurried, None, now())
     except TimeoutError:
         raise TimeoutError(f"the resolver has not said within {timeout:g} s where the servers are") from None
-    zone = replace(found.zones[what.zone], canary=None)  # the service changes it, a look does not
-    memory = await read_service_memory(what, now())
     prober = DnsClient(what.config.probe, what.config.keys, now, tls=what.config.tls)
     try:
-        asking = DeadlineProber(prober, deadline.first_look())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline.discovery()):
                 found = await resolve_further(hurried, found, (), prober, now())
-        config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
-        looks = [await polls(config, zone, since_earlier(asking, memory))]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline.ns_names()):
-                found = await resolve_ns_names(hurried, found, unwatched_names(zone, looks[0]), now())
-        config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
-        told = await witnessed(config, looks[0], deadline.end)
-        said = [evaluate_checks(zone, config, memory.zone_state, looks[0], told, memory.records)]
-        if (
-            differences(said[0][0].values())
-            or is_new(said[0][0].values())
-            or needs_confirmation(said[0][1])
-            or asking.cut
-        ):
-            again()
-            await asyncio.sleep(deadline.delay(moment))
-            asking = DeadlineProber(prober, deadline.end, looks[0])
-            looks.append(await polls(config, zone, since_earlier(asking, memory)))
-            records = {**memory.records, **remembered(said[0][0])}
-            said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2], records))
+        return await look_at(what, found, prober, deadline, moment, again, strict=strict)
     finally:
         await prober.close()
+
+
+async def look_at(
+    what: CheckTarget,
+    found: DiscoveredZones,
+    prober: DnsClient,
+    deadline: Deadline,
+    moment: float = SECOND_LOOK_DELAY,
+    again: Callable[[], None] = lambda: None,
+    *,
+    strict: bool = False,
+) -> ZoneReport:
+    """The same, once it is known where the servers are, by all checks of the configuration."""
+    hurried = deadline.with_short_timeouts(what.config)
+    zone = replace(found.zones[what.zone], canary=None)  # the service changes it, a look does not
+    memory = await read_service_memory(what, now())
+    asking = DeadlineProber(prober, deadline.first_look())
+    config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
+    looks = [await polls(config, zone, since_earlier(asking, memory))]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(deadline.ns_names()):
+            found = await resolve_ns_names(hurried, found, unwatched_names(zone, looks[0]), now())
+    config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
+    told = await witnessed(config, looks[0], deadline.end)
+    said = [evaluate_checks(zone, config, memory.zone_state, looks[0], told, memory.records)]
+    if differences(said[0][0].values()) or is_new(said[0][0].values()) or needs_confirmation(said[0][1]) or asking.cut:
+        again()
+        await asyncio.sleep(deadline.delay(moment))
+        asking = DeadlineProber(prober, deadline.end, looks[0])
+        looks.append(await polls(config, zone, since_earlier(asking, memory)))
+        records = {**memory.records, **remembered(said[0][0])}
+        said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2], records))
     excused = () if memory.of or len(said) == 1 else differing_while_changing(said[0][:2], said[1][:2])
     drawn = make_report(zone, what.config, tuple(looks), said[-1], memory.of, excused)
     return replace(

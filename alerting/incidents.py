@@ -152,13 +152,21 @@ def update_in_steps(
 def act_on(
     open_incidents: OpenIncidents, incident: Incident, messages: tuple[OutboxMessage, ...], done: TimelineEntry
 ) -> IncidentUpdate:
-    """What comes of what somebody has ``done`` about an open incident, which is ``incident`` from now on."""
+    """What comes of what somebody has ``done`` about an open incident, which is ``incident`` from then on: as soon as
+    that is kept, and ``acted`` is told.
+    """
     after = {**open_incidents.incidents, incident.id: incident}
+    return IncidentUpdate(replace(open_incidents, incidents=after), (), (incident,), messages, (done,))
+
+
+def acted(open_incidents: OpenIncidents, update: IncidentUpdate) -> OpenIncidents:
+    """The open incidents after what ``act_on`` made of them; their index goes along."""
     index = open_incidents.index
     if index is not None and index.is_of(index.dependency_graph, open_incidents.incidents):
-        index.go_on(incident)
-        index.incidents = after
-    return IncidentUpdate(replace(open_incidents, incidents=after), (), (incident,), messages, (done,))
+        for incident in update.incidents:
+            index.go_on(incident)
+        index.incidents = update.open_incidents.incidents
+    return update.open_incidents
 
 
 def begin_index(

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class ServiceIncidents:
-    """Each returns the incident as it is afterwards; None: none of that id is open."""
+    """Each returns the incident as it is afterwards; None: none of that id is open. Raises NotKept."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator

@@ -22,22 +22,25 @@ class ServiceSilences:
     async def make(
         self, matchers: Matchers, starts_at: datetime | None, ends_at: datetime | None, who: str, comment: str
     ) -> Silence:
-        """One that starts now, unless ``starts_at`` is another time."""
+        """One that starts now, unless ``starts_at`` is another time. Raises NotKept."""
         now = self._now()
         made = Silence(
             f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}", matchers, starts_at or now, ends_at, who, comment, now
         )
-        log.info("silence made", silence=made.id, of=str(matchers), who=who, comment=comment)
         await self._evaluator.keep_silence(made)
+        log.info("silence made", silence=made.id, of=str(matchers), who=who, comment=comment)
         return made
 
     async def end(self, id: str, who: str) -> Silence | None:
-        """The silence as it is then; one that is over stays as it was. None: there is none of that id."""
+        """The silence as it is then; one that is over stays as it was. None: there is none of that id.
+
+        Raises NotKept.
+        """
         now = self._now()
         known = next((one for one in self._evaluator.status.silences.made if one.id == id), None)
         if known is None or known.is_over(now):
             return known
         ended = replace(known, starts_at=min(known.starts_at, now), ends_at=now, ended_by=who)
-        log.info("silence ended", silence=id, who=who)
         await self._evaluator.keep_silence(ended)
+        log.info("silence ended", silence=id, who=who)
         return ended

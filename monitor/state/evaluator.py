@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from alerting.incidents import IncidentUpdate, OpenIncidents
+from alerting.incidents import IncidentUpdate, OpenIncidents, acted
 from alerting.receiver_identity import DestinationHashes, Successors
 from alerting.silences import Silence
 from checks.zone_state.model import SERIAL_CHECK
@@ -33,7 +33,7 @@ from monitor.state.pipeline import (
     process_batch,
     reminders_in_steps,
 )
-from monitor.state.ports import Commit, PollMessage, Sweep, ZoneSource
+from monitor.state.ports import Commit, NotKept, PollMessage, Sweep, ZoneSource
 from monitor.state.readdressing import readdress
 from monitor.state.recent_incidents import recent
 from monitor.state.rechecks import Rechecks, rechecks
@@ -187,14 +187,15 @@ class Evaluator:
             self._memory.zone_sources[source] = body
             await self._record.commit(Commit(zone_sources=(ZoneSource(source, body),)), whole=await self._whole())
 
-    async def keep_silence(self, silence: Silence) -> bool:
-        """Make one, or have one that is known as it is now: incidents are told by it. Whether it is on the disk."""
+    async def keep_silence(self, silence: Silence) -> None:
+        """Make one, or have one that is known as it is now: incidents are told by it as soon as it is on the disk.
+        Raises NotKept.
+        """
         async with self._turn:
+            await self._store(Commit(silences=(silence,)))
             at, pending = self._now(), PendingCommit(FastPathChanges(self._memory.columns.zone_table))
             keep_silence(self._memory, silence, at)
-            commit = await in_turns(build_commit(self._memory, pending, self.plan, at))
-            await self._keep(replace(commit, silences=(silence,)), pending, at)
-            return self._record.failing is None
+            await self._keep(await in_turns(build_commit(self._memory, pending, self.plan, at)), pending, at)
 
     async def select_for_full_poll(self, group: SweepGroup) -> None:
         """Before a sweep: a few of its zones of which nothing new is expected are asked whole."""
@@ -216,14 +217,25 @@ class Evaluator:
             await self._keep(merge(commit, again), pending, at)
 
     async def act(self, decide: Callable[[OpenIncidents, datetime], IncidentUpdate]) -> IncidentUpdate:
-        """Somebody does something about open incidents."""
+        """Somebody does something about open incidents, and it holds as soon as it is on the disk. Raises NotKept."""
         async with self._turn:
-            at = self._now()
-            update = decide(self._memory.open_incidents, at)
-            self._memory.open_incidents = update.open_incidents
-            pending = PendingCommit(FastPathChanges(self._memory.columns.zone_table))
-            await self._keep(Commit.of_incidents(update), pending, at)
+            at, before = self._now(), self._memory.open_incidents
+            update = decide(before, at)
+            if not update.incidents:
+                return update
+            commit = Commit.of_incidents(update)
+            await self._store(commit)
+            self._memory.open_incidents = acted(before, update)
+            await self._show_zones(commit, PendingCommit(FastPathChanges(self._memory.columns.zone_table)), at)
+            if commit.messages:
+                self._told()
             return update
+
+    async def _store(self, commit: Commit) -> None:
+        """What somebody wants, or nothing of it: they are there to be told."""
+        if not await self._record.keep(commit, whole=await self._whole()):
+            self._show_record()
+            raise NotKept(self._record.error)
 
     def _look_at_ourselves(self, at: datetime) -> None:
         memory = self._memory

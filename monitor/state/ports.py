@@ -243,6 +243,10 @@ class StoreError(OutboxError):
     """The database cannot be used; the sentence says why and what to do."""
 
 
+class NotKept(StoreError):
+    """What somebody wanted was not done, since the database does not take it; why is in the sentence."""
+
+
 class StoreUnavailable(StoreError):
     """The disk does not take or give it now, and may do so later: it is full, mounted read-only, or failing."""
 

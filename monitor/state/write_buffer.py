@@ -125,6 +125,11 @@ class WriteBuffer:
         self._whole = whole or self._whole
         return await self._written(at_once=at_once or whole is not None)
 
+    async def keep(self, commit: Commit, *, whole: Commit | None = None) -> bool:
+        """Whether a commit is on disk, with all that has waited; where it is refused it does not wait, but is gone."""
+        self._whole = whole or self._whole
+        return await asyncio.shield(asyncio.create_task(self._write(commit)))
+
     async def verify(self) -> bool:
         """Whether the database is where the next start looks for it, found out though nothing need be written."""
         async with self._turn:
@@ -148,14 +153,16 @@ class WriteBuffer:
             return False
         return await asyncio.shield(asyncio.create_task(self._write()))
 
-    async def _write(self) -> bool:
+    async def _write(self, wanted: Commit | None = None) -> bool:
+        """``wanted`` is written with what waits, but does not wait itself."""
         async with self._turn:
             waiting, self._waiting = self._waiting, Commit()
+            both = merge(waiting, wanted) if wanted is not None else waiting
             try:
                 if self._whole is not None:
-                    await self._store.rewrite(anew(self._whole, waiting))
-                elif not waiting.empty:
-                    await self._store.commit(waiting)
+                    await self._store.rewrite(anew(self._whole, both))
+                elif not both.empty:
+                    await self._store.commit(both)
                 waiting, self._whole, self._blank = Commit(), None, False
                 while self._sweeps:
                     await self._store.sweep(self._sweeps[0])

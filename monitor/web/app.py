@@ -11,7 +11,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from monitor.state.ports import StoreError
+from checks.common.text import one_line
+from monitor.state.ports import NotKept, StoreError
 from monitor.web.api import Api
 from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, read_form, set_session_cookie, token_given
 from monitor.web.client_address import forwarded_client
@@ -138,6 +139,9 @@ class Login:
         return response
 
 
+NOT_KEPT = "it was not done, since the database does not take it"
+
+
 def _handlers(renderer: Renderer) -> dict[int | type[Exception], ExceptionHandler]:
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls it for nothing else
@@ -150,7 +154,10 @@ def _handlers(renderer: Renderer) -> dict[int | type[Exception], ExceptionHandle
     def store(request: Request, error: Exception) -> Response:
         return renderer.problem(request.scope, 503, {})
 
+    def not_kept(request: Request, error: Exception) -> Response:
+        return renderer.problem(request.scope, 503, {}, f"{NOT_KEPT}: {one_line(str(error))}")
+
     def bug(request: Request, error: Exception) -> Response:
         return renderer.problem(request.scope, 500, {**HEADERS, "Cache-Control": "no-store"})  # no middleware adds them
 
-    return {HTTPException: http, ClientDisconnect: gone, StoreError: store, Exception: bug}
+    return {HTTPException: http, ClientDisconnect: gone, NotKept: not_kept, StoreError: store, Exception: bug}

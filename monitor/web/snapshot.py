@@ -105,7 +105,7 @@ class IncidentActions(Protocol):
 
 
 class SilenceActions(Protocol):
-    """What people do about silences."""
+    """What people do about silences. Each raises NotKept where the database does not take it."""
 
     async def make(
         self, matchers: Matchers, starts_at: datetime | None, ends_at: datetime | None, who: str, comment: str

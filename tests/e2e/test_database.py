@@ -103,15 +103,25 @@ async def test_started_on_a_full_disk_it_watches_tells_and_writes_when_there_is_
             await service.up()
             assert not await ready(service)
             assert any("kept in memory" in event for event in events(service))
+            assert await silence(service) == 503
             pair.break_("transfer-open")
             await until(lambda: hook.heard, 60)
             assert await service.metric("soawatch_database_up") == 0
             there = Path(f"/proc/{service.process.pid}/root{disk}")
             (there / "ballast").unlink()
             await until(lambda: ready(service), 90)
+            assert await service.get("api/v1/silences") == []
+            assert await silence(service) == 201
             assert {said["data"]["id"] for _, said in hook.heard} <= incidents(
                 as_a_kill_leaves_it(there / "demo.db", tmp_path / "copied")
             )
+
+
+async def silence(service: Running) -> int:
+    """The status with which it is answered that one is wanted."""
+    wanted = {"matchers": {"servers": ["of-nobody"]}, "comment": "new disk", "endless": True}
+    async with plain_http(service.page) as client:
+        return (await client.post("api/v1/silences", json=wanted)).status_code
 
 
 async def test_a_place_that_is_not_there_ends_with_78(tmp_path: Path) -> None:

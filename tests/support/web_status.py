@@ -48,7 +48,7 @@ from monitor.service.witnesses import witness_gauge
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.notifies import Notify
-from monitor.state.ports import Commit
+from monitor.state.ports import Commit, NotKept
 from monitor.state.silence_status import SilenceStatus
 from monitor.state.source_status import SourceStatus
 from monitor.state.status import (
@@ -428,6 +428,12 @@ class Stage:
     waits: ZoneWaits = field(default_factory=no_waits)
     diffs: ZoneDiffs = field(default_factory=no_diffs)
     tokens: tuple[NamedToken, ...] = ()
+    full: bool = False
+    """Its database takes nothing."""
+
+    def take(self) -> None:
+        if self.full:
+            raise NotKept("soawatch.db: the disk is full\x1b[2J")
 
     def context(self) -> WebContext:
         return WebContext(
@@ -468,6 +474,7 @@ class StagedActions:
         stage, incident = self._stage, self._stage.status.incidents.get(id)
         if incident is None or incident.phase != "open":
             return None
+        stage.take()
         done = replace(incident, acknowledged=known)
         said = entry(done, event, stage.now, who=who, note=known.note if known else "")
         await stage.store.commit(Commit(incidents=(done,), timeline=(said,)))
@@ -485,6 +492,7 @@ class StagedSilences:
         self, matchers: Matchers, starts_at: datetime | None, ends_at: datetime | None, who: str, comment: str
     ) -> Silence:
         stage, name = self._stage, f"s{len(self._stage.status.silences.made) + 1}"
+        stage.take()
         made = Silence(name, matchers, starts_at or stage.now, ends_at, who, comment, stage.now)
         self._show({one.id: one for one in (*stage.status.silences.made, made)})
         return made
@@ -493,6 +501,7 @@ class StagedSilences:
         known = {one.id: one for one in self._stage.status.silences.made}
         if id not in known:
             return None
+        self._stage.take()
         known[id] = replace(known[id], ends_at=self._stage.now, ended_by=who)
         self._show(known)
         return known[id]

@@ -76,3 +76,15 @@ async def test_windows_of_the_configuration_and_when_they_come_next(tmp_path: Pa
     assert (len(night["next"]), move["next"]) == (3, [])
     checked = await say("check-config", config)
     assert "\n".join(rows[1:3]) in checked.out
+
+
+async def test_what_the_database_does_not_take_is_said_not_to_be_done(tmp_path: Path) -> None:
+    async with service(tmp_path) as (config, _, seen):
+        seen.show(replace(seen.status, silences=silenced()))
+        seen.full = True
+        (incident, *_) = (name for name, one in seen.status.incidents.items() if one.phase == "open")
+        new = ("silence", "add", "--server", "ns2", "--for", "2h", "--comment", "x")
+        for command in (new, ("silence", "end", "s1"), ("ack", incident), ("ack", incident, "--undo")):
+            said = await say(*command, "-c", config)
+            assert (said.status, said.out) == (1, "")
+            assert "it was not done, since the database does not take it: soawatch.db: the disk is full" in said.err

@@ -7,7 +7,7 @@ import pytest
 
 from alerting.acknowledgement import acknowledge, unacknowledge
 from alerting.incident import IncidentEvent
-from alerting.incidents import OpenIncidents, act_on
+from alerting.incidents import OpenIncidents, act_on, acted
 from alerting.model import Alert, Phase, Policy, Route
 from alerting.render import as_data, render
 from alerting.root_cause import DependencyGraph
@@ -54,7 +54,9 @@ class Watch:
         else:
             done, messages = unacknowledge(incident, HEARING, at)
         self.messages = messages
-        self.desk.take(act_on(self.desk.open_incidents, done, messages, entry(done, event, at, who="anna", note=note)))
+        before = self.desk.open_incidents
+        update = act_on(before, done, messages, entry(done, event, at, who="anna", note=note))
+        acted(before, self.desk.take(update))
 
     def acknowledge(self, note: str = "") -> None:
         self.act(TimelineEvent.ACKNOWLEDGED, note)

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from alerting.incident import IncidentEvent
 from monitor.service.incident_actions import ServiceIncidents
 from monitor.state.monitor_state import MonitorState
+from monitor.state.ports import NotKept
 from tests.support.evaluator import EvaluatorBench
 from tests.support.observations import zone
 
@@ -77,13 +80,16 @@ async def test_what_is_said_again_is_no_news_and_what_is_new_is() -> None:
     assert told == [IncidentEvent.OPENED, *[IncidentEvent.ACKNOWLEDGED] * 3], "the fourth is told in ten minutes"
 
 
-async def test_it_holds_while_the_disk_takes_nothing() -> None:
+async def test_what_the_disk_does_not_take_is_not_done_and_nobody_is_told_of_it() -> None:
     bench, incident = await bad()
+    actions, told = ServiceIncidents(bench.evaluator), bench.told
     bench.disk.full = True
-    done = await ServiceIncidents(bench.evaluator).acknowledge(incident, "anna", "")
-    assert done is not None
-    assert bench.status.incidents[incident].acknowledged is not None
+    for _ in range(2):
+        with pytest.raises(NotKept, match="the disk is full"):
+            await actions.acknowledge(incident, "anna", "mine")
+    assert (bench.status.incidents[incident].acknowledged, bench.status.store_ok) == (None, False)
+    assert (bench.record.messages, bench.told) == ((), told)
     bench.disk.full = False
-    await bench.evaluator.finish()
-    kept = await bench.disk.kept.incident_record(incident)
-    assert [each.event for each in kept.timeline] == ["opened", "acknowledged"]
+    done = await actions.acknowledge(incident, "anna", "mine")
+    assert (await bench.disk.kept.incident_record(incident)).incident == done
+    assert (bench.status.store_ok, bench.told) == (True, told + 1)

@@ -3,9 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from alerting.silences import Matchers
 from monitor.service.silences import ServiceSilences
 from monitor.state.monitor_state import MonitorState
+from monitor.state.ports import NotKept
 from monitor.state.silencing import MAX_OVER
 from tests.support.evaluator import EvaluatorBench
 from tests.support.observations import zone
@@ -91,3 +94,28 @@ async def test_of_those_that_are_over_only_the_latest_stay_in_memory() -> None:
 async def test_there_is_none_of_that_id() -> None:
     _, silences = bench_of()
     assert await silences.end("x", "anna") is None
+
+
+async def test_what_the_disk_does_not_take_is_not_done_and_who_wanted_it_is_told() -> None:
+    bench, silences = bench_of()
+    await bench.look(zone(), 0, ns1="10", ns2="10")
+    made = await silences.make(OF_NS2, None, None, "anna", "new disk")
+    bench.disk.full = True
+    with pytest.raises(NotKept, match="the disk is full"):
+        await silences.make(Matchers(servers=("ns1",)), None, None, "anna", "new disk")
+    with pytest.raises(NotKept):
+        await silences.end(made.id, "bert")
+    assert not bench.status.store_ok
+    await bench.look(zone(), 1, ns1="10", ns2="-")  # what is seen waits in memory
+    bench.disk.full = False
+    bench.now.at += timedelta(minutes=1)
+    await bench.evaluator.remind()
+    assert bench.status.store_ok
+    assert (bench.status.silences.made, bench.status.silences.active) == ((made,), (made,))
+    assert list((await bench.disk.kept.restore()).silences) == [made]
+    bench.disk.full = True
+    await bench.look(zone(), 2, ns1="11", ns2="-")
+    bench.disk.full = False
+    ended = await silences.end(made.id, "bert")  # and takes what waited along
+    assert list((await bench.disk.kept.restore()).silences) == [ended]
+    assert bench.status.store_ok

@@ -178,3 +178,16 @@ async def test_there_are_not_too_many() -> None:
             answer = await http.post(PATH, json=WANTED, headers=bearer(ANNA))
         assert answer.status_code == code, case
         assert code == 201 or "end some of them" in answer.json()["error"]
+
+
+async def test_what_is_not_kept_is_not_done_and_the_answer_says_so() -> None:
+    full = replace(await guarded(), full=True)
+    async with client(full) as http:
+        for answer in (
+            await http.post(PATH, json=WANTED, headers=bearer(ANNA)),
+            await http.delete(f"{PATH}/s1", headers=bearer(ANNA)),
+        ):
+            assert answer.status_code == 503
+            why = "it was not done, since the database does not take it: soawatch.db: the disk is full\\x1b[2J"
+            assert answer.json() == {"error": why}
+    assert full.status.silences == silenced()

@@ -28,6 +28,9 @@ MAX_POLLS_IN_FLIGHT = 1024
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
 
 
+POLLS_PER_TURN = 10
+"""Polls that a sweep begins before everybody else has a turn."""
+
 MAX_SHARE = 0.95
 """Of a cadence, within which a sweep ends though its last zone is waited for."""
 
@@ -188,6 +191,8 @@ class _Sweep:
     room: asyncio.Semaphore = field(init=False)
     """For polls in full."""
     chunks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CHUNKS_IN_FLIGHT))
+    beginning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """For who begins some: what all chunks begin in one turn holds up everybody else."""
     zones: int = 0
     queries: int = 0
     answered: int = 0
@@ -222,9 +227,12 @@ class _Sweep:
     async def _poll_in_full(self, names: Sequence[str]) -> None:
         """Each is counted when its poll is published."""
         self.zones -= len(names)
-        for name in names:
-            await self.room.acquire()
-            self.group.create_task(self._poll(name))
+        async with self.beginning:
+            for number, name in enumerate(names):
+                await self.room.acquire()
+                self.group.create_task(self._poll(name))
+                if number % POLLS_PER_TURN == POLLS_PER_TURN - 1:
+                    await asyncio.sleep(0)
 
     async def _poll(self, name: str) -> None:
         try:

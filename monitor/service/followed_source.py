@@ -57,10 +57,11 @@ class SourceState:
     def zones(self) -> Mapping[str, ZoneGroups]:
         return {**self.believed, **self.new} if self.new else self.believed
 
-    def take(self, source: "FollowedSource", reading: "Reading", at: float) -> None:
-        """Take up the zones of a version, or those that are new if too many are gone."""
-        if reading.zones is not None:
-            self.trouble_there = self._take_zones(source, reading.zones, at)
+    def take(self, reading: "Reading", zones: "ZonesNow | None") -> None:
+        """Take up what came of a version; ``zones`` as ``zones_now`` has them, None where it is the known one."""
+        if zones is not None:
+            self.believed, self.new, self.removed = zones.believed, zones.new, zones.removed
+            self.trouble_there = zones.trouble
             self.serial, self.looked_at = reading.serial, reading.serial
             self.passed_over, self.rewound = reading.passed_over, False
         self.trouble, self.anew = self.trouble_there, False
@@ -71,21 +72,48 @@ class SourceState:
         if error.serial is not None:
             self.looked_at, self.trouble_there, self.anew = error.serial, error.trouble, False
 
-    def _take_zones(self, source: "FollowedSource", zones: Mapping[str, ZoneGroups], at: float) -> SourceTrouble | None:
+    def zones_now(self, source: "FollowedSource", zones: Mapping[str, ZoneGroups], at: float) -> "ZonesNow":
+        """What the zones of a version make of those that are known, or those that are new in it if too many are gone.
+        Nothing is changed by it, so that it may be worked out beside the event loop: there may be a million.
+        """
+        if zones == self.believed and not self.new:
+            removed = {name: one for name, one in self.removed.items() if name not in zones}
+            return ZonesNow(self.believed, self.new, removed)
+        was = self.zones
         gone = self.believed.keys() - zones.keys()
         why = too_many_gone(len(self.believed), len(gone), source.max_shrink)
+        removed = {name: one for name, one in self.removed.items() if name not in zones}
+        believed, new = zones, dict[str, ZoneGroups]()
         if why:
-            self.new = {name: groups for name, groups in zones.items() if self.believed.get(name) != groups}
-        else:
-            went = self.zones.items() if len(self.removed) < MAX_REMOVED else ()
-            self.removed = {**self.removed, **{name: RemovedFrom(at, groups) for name, groups in went}}
-            self.believed, self.new = zones, {}
-        self.removed = {name: one for name, one in self.removed.items() if name not in zones}
-        return SourceTrouble.shrunk(source.name, why) if why else None
+            believed = self.believed
+            new = {name: groups for name, groups in zones.items() if believed.get(name) != groups}
+        elif len(self.removed) < MAX_REMOVED:
+            removed |= {name: RemovedFrom(at, groups) for name, groups in was.items() if name not in zones}
+        now = {**believed, **new} if new else believed
+        came, left = len(now.keys() - was.keys()), len(was.keys() - now.keys())
+        trouble = SourceTrouble.shrunk(source.name, why) if why else None
+        changed = (believed, new) != (self.believed, self.new)
+        return ZonesNow(believed, new, removed, trouble, changed, other=now != was, came=came, left=left)
 
     def forget_removed(self, before: float) -> None:
         """Those that were removed before then, or at that moment, are asked for no longer."""
         self.removed = {name: one for name, one in self.removed.items() if one.at > before}
+
+
+@dataclass(frozen=True, slots=True)
+class ZonesNow:
+    """The zones of a source once a version of it was looked at: as SourceState has them. ``changed``: that is something
+    else than before; ``other``: the zones are, too, of which so many ``came``, and so many have ``left``.
+    """
+
+    believed: Mapping[str, ZoneGroups]
+    new: Mapping[str, ZoneGroups]
+    removed: Mapping[str, RemovedFrom]
+    trouble: SourceTrouble | None = None
+    changed: bool = False
+    other: bool = False
+    came: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from checks.common.text import enumerated
 from monitor.clock import Now, monotonic
 from monitor.config.model import Config, ZoneEntry
 from monitor.config.zone_sources import SourceTrouble, with_zones
-from monitor.service.followed_source import FollowedSource, Reading, SourceState, SourceUnread
+from monitor.service.followed_source import FollowedSource, Reading, SourceState, SourceUnread, ZonesNow
 from monitor.state.source_status import SourceStatus
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,8 @@ class Follower:
 
     async def keep(self, keep: Keep) -> None:
         """Have the store keep what has changed."""
-        bodies = {name: one.source.packed(one.state) for name, one in self._followed.items()}
+        followed = list(self._followed.items())
+        bodies = await asyncio.to_thread(lambda: {name: one.source.packed(one.state) for name, one in followed})
         for name in self._stored.keys() | bodies.keys():
             if (body := bodies.get(name, "")) != self._stored.get(name, ""):
                 await keep(name, body)
@@ -154,8 +155,7 @@ class Follower:
             return False
         source, state, now = followed.source, followed.state, self._now()
         at = now.timestamp()
-        trouble, was, passed_over = state.trouble, state.zones, state.passed_over
-        before = (state.believed, state.new, state.removed)
+        trouble, removed, passed_over = state.trouble, state.removed, state.passed_over
         state.begun = monotonic()
         state.due = state.begun + source.refresh.total_seconds()
         announced_by, state.announced_by = state.announced_by, ""
@@ -164,12 +164,15 @@ class Follower:
             read = await source.read(state, announced_by)
         except SourceUnread as error:
             read = error
+        zones: ZonesNow | None = None
+        if isinstance(read, Reading) and read.zones is not None:
+            zones = await asyncio.to_thread(state.zones_now, source, read.zones, at)
         if self._followed.get(name) is not followed:  # a reload came meanwhile, by which it is read anew
             return False
         if isinstance(read, SourceUnread):
             state.refuse(read)
         else:
-            state.take(source, read, at)
+            state.take(read, zones)
         state.forget_removed(at - source.watch_removed.total_seconds())
         followed.status = followed.status.after_look(now, len(state.zones), state.trouble, state.serial)
         if state.trouble is not None and state.trouble != trouble:
@@ -177,7 +180,13 @@ class Follower:
         if state.passed_over != passed_over:
             for sentence in state.passed_over[:MAX_TOLD]:
                 log.warning("zone passed over", source=name, why=sentence)
-        if state.zones != was:
-            came, gone = len(state.zones.keys() - was.keys()), len(was.keys() - state.zones.keys())
-            log.info("source read", source=name, serial=state.serial, zones=len(state.zones), came=came, gone=gone)
-        return before != (state.believed, state.new, state.removed)
+        if zones is not None and zones.other:
+            log.info(
+                "source read",
+                source=name,
+                serial=state.serial,
+                zones=len(state.zones),
+                came=zones.came,
+                gone=zones.left,
+            )
+        return (zones is not None and zones.changed) or removed != state.removed

@@ -22,6 +22,7 @@ from monitor.state.fast_path import FastPathChanges, disable_all, disable_change
 from monitor.state.monitor_result import MONITOR
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan, SweepGroup
+from monitor.state.new_zones import new_zones, note_new_zones
 from monitor.state.notifies import Notify
 from monitor.state.own_troubles import OwnTrouble
 from monitor.state.pending_commit import PendingCommit
@@ -147,6 +148,7 @@ class Evaluator:
             at, before = self._now(), self.plan
             rrsets = rrset_questions(plan.zones, plan.checks)
             change = await asyncio.to_thread(change_to, self._memory.columns, plan.zones, rrsets)
+            new, others = await asyncio.to_thread(new_zones, self._memory, change)
             plan = replace(plan, zones=change.columns.zone_table)
             self._memory.use(change.columns)
             self.plan = plan
@@ -161,14 +163,16 @@ class Evaluator:
             elif (plan.alert_policy, plan.severity) != (before.alert_policy, before.severity):
                 disable_silent(self._memory, pending.path_changes)
             else:
-                disable_changed(self._memory, pending.path_changes, change.added_or_changed)
+                disable_changed(self._memory, pending.path_changes, others)
             pending.touched |= self._memory.by_zone.keys()
-            pending.touched.update(change.added_or_changed)
+            pending.touched |= others
             if (plan.alert_policy, plan.cadence) != (before.alert_policy, before.cadence):
                 self.rechecks.clear()
                 pending.rechecks |= rechecks(self._memory, plan, at)
             if plan.usually_on != before.usually_on:
                 pending.touched |= set(plan.zones)
+            else:
+                await in_turns(note_new_zones(self._zone_index, self._memory, plan, new, at))
             await self._keep(commit, pending, at)
             return change
 

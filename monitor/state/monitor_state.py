@@ -155,6 +155,10 @@ class MonitorState:
     def of_check(self, zone: str, check: str) -> Mapping[AlertKey, Alert]:
         return self.by_zone.get(zone, {}).get(check, {})
 
+    def is_new(self, zone: str) -> bool:
+        """Whether nothing at all is known of the zone."""
+        return not (zone in self.zone_states or zone in self.by_zone or zone in self.results)
+
     def of_zone(self, zone: str) -> list[Alert]:
         return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
 

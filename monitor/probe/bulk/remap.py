@@ -9,6 +9,7 @@ Column = TypeVar("Column", "array[int]", "array[float]", bytearray)
 
 BLOCK = 4096
 """Places that are copied at once, where they are still one after the other."""
+_NEW = array("q", [-1]) * BLOCK
 
 
 def consecutive(old_index: "array[int]") -> bool:
@@ -29,6 +30,8 @@ def remap(columns: Iterable[tuple[Column, Column]], old_index: "array[int]") -> 
             first, size = block[0], len(block)
             for old, new in pairs:
                 new[start : start + size] = old[first : first + size]
+            continue
+        if block == _NEW[: len(block)]:
             continue
         for place in compress(range(len(block)), map((0).__le__, block)):
             for old, new in pairs:

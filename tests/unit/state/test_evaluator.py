@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from alerting.model import Policy
 from checks.canary import Canary
-from checks.model import UpdateResult
+from checks.model import Health, UpdateResult
 from monitor.config.zone_sources import SourceTrouble
 from monitor.state.arrival_times import PROPAGATION_BOUNDS
 from monitor.state.monitor_state import MonitorState
+from monitor.state.new_zones import NEW_PER_TURN
 from monitor.state.ports import Commit, Sweep, ZoneSource
 from monitor.state.recent_incidents import MAX_RESOLVED_INCIDENTS, recent
 from monitor.state.write_buffer import merge
@@ -221,6 +222,31 @@ async def test_one_thing_at_a_time() -> None:
     assert [bool(c.zone_states) for c in on.disk.commits] == [True, False]
     assert on.disk.commits[-1].dropped_zones == (one.name,)
     assert not (await on.disk.kept.restore()).zone_states
+
+
+async def test_very_many_zones_that_come_at_once_are_shown_a_few_at_a_time() -> None:
+    """Everybody else has a turn in between; and what is known of others stays."""
+    one, other = zone(), zone(name="other.example.")
+    on = EvaluatorBench(one, other)
+    await on.look(one, 0, ns1="10", ns2="-")
+    await on.look(other, 0, ns1="10", ns2="10")
+    many = [zone(name=f"z{number}.example.") for number in range(3 * NEW_PER_TURN)]
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    await on.evaluator.replan(plan(one, other, *many, checks=BOTH))
+    counting.cancel()
+    assert turns > 3
+    assert on.status.zones.tally() == {Health.GOOD: 1, Health.BAD: 1, Health.UNKNOWN: len(many)}
+    assert on.status.zones["z7.example."].health == "unknown"
+    await on.look(many[7], 1, ns1="10", ns2="10")
+    assert on.status.zones["z7.example."].health == "good"
 
 
 async def test_it_is_shown_that_the_monitor_is_offline() -> None:

@@ -18,7 +18,8 @@ from tests.support.signals import spare_children
 HERE = Path(__file__).parent
 
 # What a change breaks should be what it touched, so a run of the suite repeats the last one exactly.
-settings.register_profile("suite", derandomize=True, deadline=None, max_examples=30)
+settings.register_profile("suite", derandomize=True, deadline=None, max_examples=15)
+settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
 settings.register_profile("explore", derandomize=False, deadline=None, max_examples=500)
 settings.load_profile("suite")
 

@@ -55,10 +55,24 @@ def alternating(first: str, second: str, looks: int) -> str:
     return " ".join([first, second] * (looks // 2))
 
 
-@pytest.mark.parametrize("named", [True, False], ids=["NSID", "no NSID"])
-@pytest.mark.parametrize("turns", TURNS.values(), ids=TURNS)
+NAMED = pytest.mark.parametrize("named", [True, False], ids=["NSID", "no NSID"])
+EACH_TURNS = pytest.mark.parametrize("turns", TURNS.values(), ids=TURNS)
+
+
+@NAMED
+@EACH_TURNS
 def test_a_machine_that_is_stale_for_good_stands_as_long_as_it_is(turns: Turns, named: bool) -> None:
-    repaired = 24 * 60
+    stands_until_repaired(turns, named=named, repaired=5 * 60)
+
+
+@pytest.mark.long
+@NAMED
+@EACH_TURNS
+def test_so_it_is_for_days(turns: Turns, named: bool) -> None:
+    stands_until_repaired(turns, named=named, repaired=3 * 24 * 60)
+
+
+def stands_until_repaired(turns: Turns, *, named: bool, repaired: int) -> None:
     pages = list(day(turns, named=named, seed=3, looks=repaired + 120, repaired=repaired))
     said = [page.said for page in pages]
     overdue = said.index(OVERDUE)

@@ -112,12 +112,12 @@ def test_a_circle_that_the_zones_of_a_list_close(tmp_path: Path) -> None:
 
 
 def test_a_circle_of_thousands_is_found_at_once_and_not_written_out() -> None:
-    many = {f"s{n}": f"s{(n + 1) % 5000}" for n in range(5000)}
+    many = {f"s{n}": f"s{(n + 1) % 2000}" for n in range(2000)}
     start = process_time()
     (line,) = told(servers(**many) + zone("example.com", "s0 s1"))
     assert line.startswith(f'c.toml:3: servers.s0.upstream: {CIRCLE}: "s0" from "s1", "s1" from "s2", ')
-    assert line.endswith(f'"s6" from "s7", … (4992 more), "s4999" from "s0" {ELSEWHERE}')
-    assert process_time() - start < 10
+    assert line.endswith(f'"s6" from "s7", … (1992 more), "s1999" from "s0" {ELSEWHERE}')
+    assert process_time() - start < 4
 
 
 def test_all_ways_are_walked_once() -> None:

@@ -65,7 +65,7 @@ class Sweeps:
 WORLDS = {
     "one zone": on_two(1),
     "two zones": on_two(2),
-    "many zones on two addresses": on_two(600),
+    "many zones on two addresses": on_two(250),
     "each on servers of its own": on_their_own(100),
     "each on one of its own, and one that all share": mixed(100),
 }

@@ -18,6 +18,7 @@ from checks.model import Address
 from checks.model.finding_type import Severity
 from checks.zone_state.model import IdentityState, ZoneState
 from monitor.store.codec import decode, encode, moment, stamp
+from tests.support.examples import examples
 from tests.support.specimens import NOON, alert, at, incident, key, zone_state
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1)).map(lambda when: when.replace(tzinfo=UTC, fold=0))
@@ -51,7 +52,7 @@ def anything(kind: Any) -> st.SearchStrategy:
 
 @pytest.mark.parametrize("kind", [ZoneState, Alert, Incident, AlertKey, Address, Silence])
 def test_every_value_comes_back_as_it_was(kind):
-    @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(examples(200), suppress_health_check=[HealthCheck.too_slow])
     @given(anything(kind))
     def comes_back(value):
         again = decode(kind, encode(value))

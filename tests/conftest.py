@@ -9,6 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
@@ -22,6 +23,12 @@ settings.register_profile("suite", derandomize=True, deadline=None, max_examples
 settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
 settings.register_profile("explore", derandomize=False, deadline=None, max_examples=500)
 settings.load_profile("suite")
+
+# Tracebacks in the log as the service writes them; structlog alone would have rich draw each, in a quarter of a second.
+structlog.configure(
+    [*structlog.get_config()["processors"][:-1],
+     structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)],
+)  # fmt: skip
 
 spare_children()
 keep_bytecode(HERE.parent / ".pytest_cache" / "bytecode")

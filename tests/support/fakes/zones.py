@@ -1,8 +1,9 @@
 """The Zones of a Status, of zones whose status has been made already."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
+from functools import cached_property
 
 from alerting.model import Alert
 from checks.model import Address, Health
@@ -90,10 +91,19 @@ class FakeZones:
     def _addresses(self) -> Iterator[tuple[ZoneStatus, AddressStatus]]:
         return ((zone, address) for zone in self._zones.values() for address in zone.addresses)
 
+    @cached_property
+    def _by_server(self) -> Mapping[str, Sequence[ZoneStatus]]:
+        """The zones that are at a server, or have a finding there."""
+        found = defaultdict(list)
+        for zone in self._zones.values():
+            for name in {a.server for a in zone.addresses} | {f.key.server for f in zone.findings}:
+                found[name].append(zone)
+        return found
+
     def _server(self, name: str) -> ServerTally:
-        here = [(zone, address) for zone, address in self._addresses() if address.server == name]
+        zones = self._by_server[name]
+        here = [(zone, address) for zone in zones for address in zone.addresses if address.server == name]
         codes: dict[str, list[tuple[str, Alert]]] = {}
-        zones = [zone for zone in self._zones.values() if _is_at(zone, name)]
         for zone in zones:
             for finding in _found(zone, name):
                 codes.setdefault(finding.key.code, []).append((zone.name, finding))

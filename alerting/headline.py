@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from alerting.common_headline import common_headline, common_name
 from alerting.incident import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding, ManyIncidents
 from alerting.incident_lines import gravity
 from alerting.unicode_names import to_unicode
@@ -12,6 +13,7 @@ from checks.model.finding_type import Severity
 UNSERVED = "no server is left that answers"
 SHORT = "fewer servers than min_good are left that answer"
 
+FLAPPING = "comes and goes: "
 FLAPS = "It comes and goes. You hear of it again when it stays bad, or has been good for a while."
 
 _MARK = re.compile(r'"(?:\\.|[^"\\])*"|[:;] |\. (?=[A-Z][a-z])')
@@ -38,13 +40,15 @@ def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
     if incident.short:
         return f"{_zone_or_count(incident.short)}: {SHORT}"
     over = incident.phase == RESOLVED
+    if common := common_headline(incident, event):
+        return f"{subject(incident)}: {FLAPPING}{common}" if incident.flapping and not over else common
     first = min(incident.lines, key=_told_first if over else gravity, default=None)
     if first is None and incident.moved_zones:
         return f"{subject(incident)}: what it was about has another cause"
     if first is None:
         return f"{subject(incident)}: nothing is known of it"
     zone = shown_zone(first.zone) if first.zones == 1 and first.zone else ""
-    flapping = "comes and goes: " if incident.flapping and not over else ""
+    flapping = FLAPPING if incident.flapping and not over else ""
     return f"{subject(incident, first.zones, zone)}: {flapping}{clause(one_line(first.text))}"
 
 
@@ -87,7 +91,7 @@ def subject(incident: Incident, zones: int = 1, zone: str = "") -> str:
     cause = incident.cause
     if cause.kind == "zone":
         return shown_zone(cause.name)
-    name = "the monitor" if cause.kind == "vantage" else one_line(cause.name)
+    name = "the monitor" if cause.kind == "vantage" else common_name(incident) or one_line(cause.name)
     if zones > 1:
         return f"{name}, {thousands(zones)} zones"
     return f"{name}, {zone}" if zone and cause.kind == "server" else name

@@ -34,7 +34,6 @@ class IncidentIndex:
         silences: ActiveSilences = NO_SILENCES,
     ) -> None:
         self.dependency_graph, self.silences = dependency_graph, silences
-        self.causes = Causes(dependency_graph)
         self.incidents = incidents
         """The open incidents that it is about."""
         self.whole = True
@@ -51,6 +50,7 @@ class IncidentIndex:
         self._last = len(incidents)
         self._grave: dict[AlertKey, Alert] = {}
         self._by_zone: dict[str, dict[AlertKey, Alert]] = {}
+        self.causes = Causes(dependency_graph, self._by_zone)
         self._unplaced: dict[AlertKey, None] = {}
         self._home: dict[AlertKey, Home] = {}
         self._cause: dict[AlertKey, Cause] = {}
@@ -153,6 +153,8 @@ class IncidentIndex:
             self.causes.add(key)
         elif after is None:
             self.causes.remove(key)
+        elif before.phase is not after.phase:
+            self.causes.touch(key)
         self._set(key, after)
         self._unplaced[key] = None
         if key.code in OUT_OF_SERVICE:

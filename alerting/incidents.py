@@ -19,7 +19,7 @@ from alerting.incident_told import as_heard, told_as
 from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
 from alerting.reopening import NO_PAST, PastIncidents, opened_by, with_past
-from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
+from alerting.root_cause import FOLLOWS_FROM_SERVICE, WIDER, DependencyGraph, family
 from alerting.routing import with_labels
 from alerting.silences import NO_SILENCES, ActiveSilences
 from alerting.storm_guard import NO_STORMS, StormGuard, Storms, is_due
@@ -232,9 +232,11 @@ def at_once(steps: Generator[None, None, T]) -> T:
 
 
 def _widened(index: IncidentIndex, joining: Iterable[Alert]) -> list[Incident]:
-    """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
+    """An incident becomes a wider one, of a server or of what several have in common, when all that is in it turns out
+    to be that.
+    """
     causes = {index.cause(alert.key) for alert in joining}
-    wanted = {cause for cause in causes if cause.kind == "server" and cause not in index.of_cause}
+    wanted = {cause for cause in causes if cause.kind in WIDER and cause not in index.of_cause}
     wider = []
     for name in sorted(index.incidents) if wanted else ():
         cause = _only_cause(index, name)

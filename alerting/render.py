@@ -26,6 +26,7 @@ from alerting.notification import DELAYED, Notification, OutboxMessage
 from alerting.runbook import RunbookEntry, explain
 from alerting.runbook.commands import dig
 from checks.common.text import escape_lines, format_duration, instant, one_line
+from checks.transfer import key_of
 
 TAGS = {
     IncidentEvent.OPENED: "FIRING {severity}",
@@ -267,8 +268,8 @@ def _dig_line(line: IncidentFinding) -> tuple[str, ...]:
 
 def _key_file(subject: str) -> str:
     """A place for the key of a row of the transfer matrix ("key xfr, must be allowed"): dig reads it from a file."""
-    name = subject.partition(",")[0].removeprefix("key ")
-    return f"{name}.key" if subject.startswith("key ") else ""
+    name = key_of(subject)
+    return f"{name}.key" if name is not None else ""
 
 
 def _split(address: str | None) -> tuple[str | None, int]:

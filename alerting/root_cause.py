@@ -1,6 +1,7 @@
 """Which one trouble stands behind many alerts.
 
-From the widest to the narrowest: the monitor's own vantage, a server, a zone. What several zones have in common at one
+From the widest to the narrowest: the monitor's own vantage, what several servers have in common
+(``alerting.common_causes``), a server, a zone. What several zones have in common at one
 server is that server's; what one zone has at several servers is that zone's. A secondary that lags because what it
 transfers from is gone, or lags itself, shares the cause of that one.
 """
@@ -8,10 +9,12 @@ transfers from is gone, or lags itself, shares the cause of that one.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from alerting.common_causes import CommonCauses, SharedPlaces
 from alerting.finding_types import FINDING_TYPES, OFFLINE, RECEIVER_FAILING
 from alerting.incident import Cause
-from alerting.model import NOT_CHECKED, AlertKey
+from alerting.model import NOT_CHECKED, Alert, AlertKey
 from alerting.trouble_groups import MAJORITY, MIN_GROUP, Shape, TroubleGroups
 from checks.common.transfer_tree import upstreams_of
 from checks.model import Labels, Zone
@@ -52,6 +55,9 @@ OF_CONTENT = {found.code for found in _TYPES if found.of_content} | {
 FOLLOWS_FROM_SERVICE = frozenset({REPLICATION, TRANSFERS, UPDATES})
 """What a server that does not answer as it should brings with it: it neither takes zones and changes nor gives them."""
 
+WIDER = frozenset({"server", "family", "network", "group", "key"})
+"""Kinds of causes that what was told as a narrower one may turn out to have."""
+
 _FROM_ABOVE = INHERITED | {AHEAD.code}
 """What another server may have brought about."""
 
@@ -70,6 +76,8 @@ class DependencyGraph:
     served: Mapping[str, int] = field(default_factory=dict)
     """Server → in how many zones it is listed."""
     vantage: str = "local"
+    places: SharedPlaces = field(default_factory=SharedPlaces, repr=False)
+    """What their addresses have in common."""
 
     @classmethod
     def of(cls, zones: ZoneTable[Zone] | Iterable[Zone], vantage: str = "local") -> "DependencyGraph":
@@ -79,7 +87,8 @@ class DependencyGraph:
         for zone, count in zip(known.templates, known.template_counts(), strict=True):
             for name in {server.name for server in zone.servers} if count else ():
                 served[name] += count
-        return cls(known, served, vantage)
+        kinds = ((zone, count) for zone, count in zip(known.templates, known.template_counts(), strict=True) if count)
+        return cls(known, served, vantage, SharedPlaces.of(kinds))
 
     def template(self, zone: str) -> Zone | None:
         """The zone, or one that is served alike: its name may be empty."""
@@ -128,8 +137,13 @@ class Causes:
     nothing. ``refresh`` follows what was added and removed; until then ``cause`` must not be asked.
     """
 
-    def __init__(self, dependency_graph: DependencyGraph) -> None:
-        self._graph = dependency_graph
+    def __init__(
+        self, dependency_graph: DependencyGraph, alerts: Mapping[str, Mapping[AlertKey, Alert]] = MappingProxyType({})
+    ) -> None:
+        """``alerts`` has those that stand, by zone, as they are when ``refresh`` is called."""
+        self._graph, self._alerts = dependency_graph, alerts
+        self._common = CommonCauses(dependency_graph.places)
+        self._touched: set[str] = set()
         self._codes: dict[str, dict[str, Counter[str]]] = {}
         self._roots: dict[str, Mapping[str, str]] = {}
         self._own: dict[str, set[Trouble]] = {}
@@ -155,6 +169,10 @@ class Causes:
             self._codes[key.zone] = {name: found for name, codes in servers.items() if (found := +codes)}
             self._stale.add(key.zone)
 
+    def touch(self, key: AlertKey) -> None:
+        """An alert that stands has another phase."""
+        self._touched.add(key.zone)
+
     def _note_monitor(self, key: AlertKey, by: int) -> None:
         self._offline += by if key.code == OFFLINE.code else 0
         if key.code == NOT_CHECKED:
@@ -165,13 +183,17 @@ class Causes:
     def refresh(self) -> tuple[set[str], bool]:
         """The zones of which alerts may have other causes now, and whether those of any zone may."""
         stale, self._stale = self._stale, set()
+        touched, self._touched = self._touched | stale, set()
         before: dict[Trouble, Shape] = {}
         for zone in stale:
             self._refresh_zone(zone, before)
+        for zone in touched:
+            self._common.set_zone(zone, self._alerts.get(zone, {}).values())
+        common = self._common.refresh()
         ours, self._ours = self._ours, self._monitor_at_fault()
         moved = any(self._groups[name].shape(server) != shape for (name, server), shape in before.items())
         spread = sum(self._groups[name].take_spread() for name in {name for name, _ in before})
-        return stale, moved or spread > 0 or ours is not self._ours
+        return stale, moved or spread > 0 or common or ours is not self._ours
 
     def _refresh_zone(self, zone: str, before: dict[Trouble, Shape]) -> None:
         """``before`` takes the shapes of the groups that this zone may change."""
@@ -205,11 +227,16 @@ class Causes:
             return Cause("receiver", key.subject)
         if key.server is None:
             return Cause("zone", key.zone)
+        common = self._common.of(key)
+        if common is not None:
+            return common
         root, code = key.server, code_of_cause(key, self._codes[key.zone][key.server])
         if code in _FROM_ABOVE:
             root = self._roots[key.zone].get(root, root)
         families = _families(code, self._codes[key.zone][root], above=root != key.server)
-        return Cause("server", root) if self._belongs(key.zone, root, families) else Cause("zone", key.zone)
+        if not self._belongs(key.zone, root, families):
+            return Cause("zone", key.zone)
+        return self._common.of_server(root) or Cause("server", root)
 
     def _belongs(self, zone: str, server: str, families: Collection[str]) -> bool:
         """Whether what a place has of these families is its server's trouble, or follows from one."""

@@ -46,6 +46,7 @@ FINDINGS = (REFUSED, FAILED, SLOW, NOT_OFFERED, OPEN)
 
 OVER_TLS = " over TLS"
 """What the subject says of a row that is asked so."""
+TSIG_ERRORS = ("BADKEY", "BADSIG", "BADTIME")
 _TOLD = frozenset({TransferResult.TLS, TransferResult.EMPTY, TransferResult.MALFORMED, TransferResult.SERIAL_MOVED})
 """Failures of which the prober says what is wrong, at which record, and which secondaries would refuse it."""
 
@@ -165,6 +166,17 @@ def subject(rule: TransferRule) -> str:
     """What tells the rows of one address apart: "key xfr, must be allowed"."""
     key = f"key {rule.key}" if rule.key is not None else "no key"
     return f"{key}, must be {rule.expect.value}{_way(rule)}"
+
+
+def key_of(subject: str) -> str | None:
+    """The key that is in the ``subject`` of a row; None where it is asked for without one."""
+    row = subject.partition(",")[0]
+    return row.removeprefix("key ") if row.startswith("key ") else None
+
+
+def tsig_error(text: str) -> str:
+    """The error (RFC 8945 section 3) for which a transfer is refused, by the text of that; "" where it is no such."""
+    return next((error for error in TSIG_ERRORS if f"({error})" in text), "")
 
 
 def _way(rule: TransferRule) -> str:

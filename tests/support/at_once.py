@@ -1,5 +1,6 @@
 """What the product does in steps, with everybody else's turn in between, done all at once."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -40,8 +41,11 @@ def reminders(state: MonitorState, plan: MonitoringPlan, now: datetime) -> Commi
 
 def root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Mapping[AlertKey, Cause]:
     """The cause of each of these alerts that stands and is more than information."""
-    standing = [a.key for a in alerts if a.phase is not Phase.OK and a.severity is not Severity.INFO]
-    causes = Causes(dependency_graph)
+    alerts = [a for a in alerts if a.phase is not Phase.OK and a.severity is not Severity.INFO]
+    standing, by_zone = [a.key for a in alerts], defaultdict[str, dict[AlertKey, Alert]](dict)
+    for each in alerts:
+        by_zone[each.key.zone][each.key] = each
+    causes = Causes(dependency_graph, by_zone)
     for key in standing:
         causes.add(key)
     causes.refresh()

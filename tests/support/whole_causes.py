@@ -19,6 +19,7 @@ from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, 
 from checks.soa_serial import AHEAD, REGRESSED
 from checks.tls import NO_TRANSFERS
 from checks.transfer import FAILED, OVER_TLS
+from tests.support.whole_common import WholeCommon
 
 ZoneAtServer = tuple[str, str]
 Trouble = tuple[str, str]
@@ -42,6 +43,7 @@ def whole_root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph
     }
     grouped = _grouped(_own_troubles(codes, roots), dependency_graph)
     own = MONITOR_CODES | {NOT_CHECKED} if _monitor_at_fault(standing, dependency_graph) else MONITOR_CODES
+    common = WholeCommon(standing, dependency_graph)
     causes = {}
     for key in (alert.key for alert in standing):
         if key.code in own:
@@ -50,6 +52,8 @@ def whole_root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph
             causes[key] = Cause("receiver", key.subject)
         elif key.server is None:
             causes[key] = Cause("zone", key.zone)
+        elif (shared := common.of(key)) is not None:
+            causes[key] = shared
         else:
             of_serials = sorted(c for c in codes[key.zone, key.server] if family(c) in (REPLICATION, NUMBERING))
             code = of_serials[0] if of_serials and family(key.code) == RECORDS else key.code
@@ -58,7 +62,8 @@ def whole_root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph
             root = _blamed(code, (key.zone, key.server), roots)
             families = _families(code, codes[root], above=root != (key.zone, key.server))
             at_fault = _belongs(root, families, grouped, dependency_graph)
-            causes[key] = Cause("server", root[1]) if at_fault else Cause("zone", key.zone)
+            blamed = common.of_server(root[1]) or Cause("server", root[1])
+            causes[key] = blamed if at_fault else Cause("zone", key.zone)
     return causes
 
 

@@ -17,7 +17,7 @@ from alerting.incidents import RELATED, IncidentUpdate, OpenIncidents
 from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.notification import OutboxMessage
 from alerting.reopening import PastIncidents, opened_by, with_past
-from alerting.root_cause import family
+from alerting.root_cause import WIDER, family
 from alerting.routing import with_labels
 from alerting.storm_guard import StormGuard, is_due
 from alerting.unserved import Unserved
@@ -110,7 +110,7 @@ def _widened(
     open_incidents: OpenIncidents, grave: Iterable[Alert], joining: Iterable[Alert], causes: Causes
 ) -> OpenIncidents:
     """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
-    wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind == "server"}
+    wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind in WIDER}
     wanted -= {incident.cause for incident in open_incidents.incidents.values()}
     if not wanted:
         return open_incidents

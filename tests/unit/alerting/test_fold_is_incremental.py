@@ -17,7 +17,7 @@ from alerting.reopening import past_incidents
 from alerting.root_cause import DependencyGraph
 from alerting.silences import ActiveSilences, Matchers, Silence
 from alerting.storm_guard import is_due
-from checks.model import Address, CheckResult, Finding, Health, Server, Zone
+from checks.model import Address, CheckResult, Expectation, Finding, Health, Server, TransferRule, Zone
 from checks.model.finding_type import Severity
 from monitor.store.codec import decode, encode
 from tests.support.alerts import START
@@ -29,9 +29,13 @@ CODES = {
     "soa-serial": ("serial-late", "serial-overdue", "serial-ahead", "serial-regressed", "serial-stuck"),
     "reachable": ("server-unreachable", "tcp-unreachable", "zone-not-served", "zone-expired"),
     "records": ("record-differs", "transfer-refused", "transfer-open", "ttl-differs"),
-    "transfer": ("transfer-failed", "tls-unreachable"),
+    "transfer": ("transfer-failed", "tls-unreachable", "transfer-refused"),
 }
-SUBJECTS = {"records": ("", "", "a", "b"), "transfer": ("must be allowed", "must be allowed over TLS")}
+SUBJECTS = {
+    "records": ("", "", "a", "b"),
+    "transfer": ("no key, must be allowed", "key k, must be allowed over TLS", "key k, must be allowed"),
+}
+RULES = (TransferRule("*", Expectation.ALLOWED, key="k"),)
 POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10), max_messages=4)
 RECEIVERS = ("all", "pager", "b-team", "ns3-team", "patient", "hasty", "quiet")
 ROUTES = (
@@ -58,9 +62,11 @@ def servers(chance: random.Random) -> dict[str, Server]:
     """ns3 may have its zones from ns2; some have two addresses."""
     made = {}
     for number in range(1, 5):
-        addresses = [Address(f"192.0.2.{number}"), Address(f"2001:db8::{number}")][: chance.choice((1, 2))]
+        networks = chance.choice(("192.0.2", "198.51.100")), chance.choice(("2001:db8", "2001:db8:1"))
+        addresses = [Address(f"{networks[0]}.{number}"), Address(f"{networks[1]}::{number}")]
+        addresses = addresses[slice(*chance.choice(((0, 1), (0, 2), (0, 2), (1, 2))))]
         upstream = ("ns2",) if number == 3 and chance.random() < 0.5 else ()
-        made[f"ns{number}"] = Server(f"ns{number}", tuple(addresses), upstream=upstream)
+        made[f"ns{number}"] = Server(f"ns{number}", tuple(addresses), group=chance.choice(("", "g")), upstream=upstream)
     return made
 
 
@@ -74,6 +80,7 @@ def watched(chance: random.Random, count: int) -> list[Zone]:
             "ns1",
             labels=(("team", f"z{n}"),),
             min_good=chance.choice((1, 1, 2, 3)),
+            transfers=chance.choice(((), RULES)),
         )
         for n in range(count)
     ]
@@ -117,7 +124,7 @@ class Twin:
                 for code in CODES[check]:
                     if self.chance.random() < (0.8 if server.name in dead and check == "reachable" else bad):
                         subject = self.chance.choice(SUBJECTS.get(check, ("",)))
-                        words = f"{code} {self.minutes}"
+                        words = f"{code} {self.minutes}{' (BADKEY)' * (code == 'transfer-refused')}"
                         found[code, server.name, address, subject] = Finding(code, words, server.name, address, subject)
         if self.chance.random() < bad:
             found["ns-set-differs", "", None, ""] = Finding("ns-set-differs", "they differ")

@@ -8,6 +8,7 @@ from checks.common.transfer_tree import TransferHop
 from checks.model import IxfrResponse, RecordDifference, ZoneTransfer
 from checks.zone_state.model import IdentityState
 from monitor.config.low_caps import LowCap
+from monitor.state.failover import Failover, failovers
 from monitor.state.level import HEALTH_OF_LEVEL
 from monitor.state.notifies import Notify
 from monitor.state.source_status import SourceStatus
@@ -57,6 +58,24 @@ def zone_data(zone: ZoneStatus, now: datetime) -> Json:
         "cadence_seconds": {check: every.total_seconds() or None for check, every in zone.cadences},
         "last_notify": _notify(zone.last_notify) if zone.last_notify else None,
         "tree": [_hop(hop, now) for hop in zone.tree],
+        "failover": [_failover(one) for one in failovers(zone)],
+    }
+
+
+def _failover(one: Failover) -> Json:
+    return {
+        "lost": "provider" if one.group else "primary",
+        "name": one.lost,
+        "remains": [
+            {
+                "server": each.server,
+                "until": iso(each.until),
+                "until_estimated": each.estimated,
+                "signatures_end_at": iso(each.signatures_end),
+            }
+            for each in one.remains
+        ],
+        "dark_at": iso(one.dark_at),
     }
 
 

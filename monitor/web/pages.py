@@ -15,10 +15,12 @@ from alerting.finding_types import FINDING_TYPES
 from alerting.incident import Incident
 from alerting.runbook import explain
 from checks.model import Health
+from monitor.state.failover import failovers
 from monitor.state.label_search import SoughtLabel, split_labels
 from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
 from monitor.web.diff_page import DiffPage
+from monitor.web.failover_view import failover_rows
 from monitor.web.history_view import SPANS, HistoryChart, fitting_span, history_chart
 from monitor.web.identity_view import identity_rows
 from monitor.web.label_view import ZONES_WITH, label_views
@@ -119,6 +121,7 @@ class Pages:
             compare=self._diff_page.form(request.state.view, zone.name),
             checks=check_rows(zone),
             tree=tree_rows(zone.tree, now),
+            failovers=failover_rows(failovers(zone), now),
             canaries=[one.canary for one in zone.addresses if one.canary is not None],
             transfers=transfer_rows(zone.addresses),
             ixfr=ixfr_rows(zone.addresses),

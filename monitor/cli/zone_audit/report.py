@@ -11,8 +11,11 @@ from checks.common.text import one_line, plural
 from checks.model import CheckResult, Finding, Health
 from checks.model.finding_type import Severity
 from checks.registry import CHECKS
+from monitor.cli.output import last_look
 from monitor.cli.zone_check.check_zone import ZoneReport
 from monitor.probe.message import names
+from monitor.state.failover import failovers
+from monitor.web.failover_view import failover_lines
 
 GOOD, UNKNOWN = "good", "unknown"
 """The verdicts beside severities."""
@@ -76,10 +79,12 @@ class AuditedZone:
         """What else is to be known of the look."""
         if self.report is None:
             return (self.failure,)
+        status = self.report.status
+        left = failover_lines(failovers(status), last_look(self.report))
         moving = (f"in motion: {finding.text}" for finding in self.report.in_motion)
         offline = (f"not judged: {text}" for text in self.report.offline_families)
         unknown = (f"not known: {text}" for text in self.report.unknown)
-        return tuple(map(one_line, (*self.report.notes, *moving, *offline, *unknown)))
+        return tuple(map(one_line, (*self.report.notes, *left, *moving, *offline, *unknown)))
 
 
 @dataclass(frozen=True, slots=True)

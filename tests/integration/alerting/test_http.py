@@ -90,7 +90,7 @@ async def test_the_request_as_it_arrives(server: HookServer) -> None:
         "type": "incident.opened",
         "timestamp": "2026-11-20T10:00:00Z",
         "title": "[FIRING critical] example.org.: ns2 is late",
-        "text": "example.org.: ns2 is late\nSince 2026-11-20 10:00:00 UTC.\nhttps://dns.example.com/incidents/20261120T100000-3f9a2c",
+        "text": "example.org.: ns2 is late\nSince 2026-11-20 10:00:00 UTC.\ndig @192.0.2.2 example.org. SOA +norecurse +nsid\nhttps://dns.example.com/incidents/20261120T100000-3f9a2c",
         "link": "https://dns.example.com/incidents/20261120T100000-3f9a2c",
         "late": False,
         "data": NOTE.data,

@@ -18,6 +18,7 @@ from tests.support.alerts import OPENED_MESSAGE, minute
 from tests.support.hookserver import HookServer, Request, hookserver, reply
 
 LINK = "https://dns.example.com/incidents/20261120T100000-3f9a2c"
+SINCE = "Since 2026-11-20 10:00:00 UTC.\ndig @192.0.2.2 example.org. SOA +norecurse +nsid"
 KEY = "0123456789abcdef0123456789abcdef"
 
 
@@ -68,7 +69,7 @@ async def test_an_alert_for_alertmanager(server: HookServer) -> None:
             },
             "annotations": {
                 "summary": "example.org.: ns2 is late",
-                "description": "Since 2026-11-20 10:00:00 UTC.",
+                "description": SINCE,
                 "cause": "zone example.org.",
                 "since": "2026-11-20 10:00:00 UTC",
                 "zones": "example.org.",
@@ -149,7 +150,7 @@ async def test_an_event_for_pagerduty(server: HookServer) -> None:
             "class": "serial-overdue",
             "custom_details": {
                 "news": "[FIRING critical] example.org.: ns2 is late",
-                "text": "Since 2026-11-20 10:00:00 UTC.",
+                "text": SINCE,
                 "since": "2026-11-20 10:00:00 UTC",
                 "zones": "example.org.",
                 "servers": "ns2",
@@ -199,7 +200,7 @@ async def test_a_message_for_ntfy(server: HookServer) -> None:
     assert told == {
         "topic": "dns-alerts",
         "title": "[FIRING critical] example.org.: ns2 is late",
-        "message": "Since 2026-11-20 10:00:00 UTC.",
+        "message": SINCE,
         "priority": 5,
         "tags": ["rotating_light"],
         "click": LINK,
@@ -249,7 +250,8 @@ async def test_a_message_that_is_late_says_so(server: HookServer) -> None:
     late = render(OPENED_MESSAGE, None, minute(31))
     told = await sent(server, phone(server), late)
     assert told["message"] == (
-        "Since 2026-11-20 10:00:00 UTC.\nThis message is late: what it says became true at 2026-11-20 10:00:00 UTC."
+        "Since 2026-11-20 10:00:00 UTC.\nThis message is late: what it says became true at 2026-11-20 10:00:00 UTC.\n"
+        "dig @192.0.2.2 example.org. SOA +norecurse +nsid"
     )
 
 
@@ -258,7 +260,7 @@ async def test_a_message_that_is_late_says_so(server: HookServer) -> None:
 
 async def test_a_message_for_slack(server: HookServer) -> None:
     told = await sent(server, slack.Notifier(Secret(f"http://127.0.0.1:{server.port}/s"), allow_private=True), note())
-    title, since = "[FIRING critical] example.org.: ns2 is late", "Since 2026-11-20 10:00:00 UTC."
+    title, since = "[FIRING critical] example.org.: ns2 is late", SINCE
     assert told == {
         "text": f"{title}\n{since}\n{LINK}",
         "blocks": [
@@ -294,7 +296,7 @@ async def test_a_card_for_teams(server: HookServer) -> None:
     told = await sent(server, teams.Notifier(Secret(f"http://127.0.0.1:{server.port}/t"), allow_private=True), note())
     title = "[FIRING critical] example.org.: ns2 is late"
     run = {"type": "TextRun", "text": title, "weight": "bolder", "color": "attention"}
-    since = {"type": "TextRun", "text": "Since 2026-11-20 10:00:00 UTC."}
+    since, command = ({"type": "TextRun", "text": line} for line in SINCE.splitlines())
     assert told == {
         "type": "message",
         "attachments": [
@@ -309,6 +311,7 @@ async def test_a_card_for_teams(server: HookServer) -> None:
                     "body": [
                         {"type": "RichTextBlock", "inlines": [run]},
                         {"type": "RichTextBlock", "inlines": [since]},
+                        {"type": "RichTextBlock", "inlines": [command]},
                     ],
                     "actions": [{"type": "Action.OpenUrl", "title": "Open in soawatch", "url": LINK}],
                     "msteams": {"width": "Full"},

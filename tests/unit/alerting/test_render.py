@@ -182,6 +182,11 @@ def test_what_is_read_when_it_is_over() -> None:
     assert note.text == RESOLVED_TEXT
 
 
+def test_a_small_screen_has_a_command_that_shows_it_while_it_is_open() -> None:
+    assert "\ndig @192.0.2.2 example.org. SOA +norecurse" in render(message()).summary
+    assert "dig" not in render(message(OVER, IncidentEvent.RESOLVED, 33)).summary
+
+
 @pytest.mark.parametrize(
     ("news", "tag"),
     [

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from alerting.silences import Matchers
 from monitor.service.silences import ServiceSilences
@@ -72,6 +73,19 @@ async def test_one_that_begins_later_is_known_and_holds_then() -> None:
     ended = await silences.end(later.id, "anna")
     assert ended is not None
     assert ended.is_over(bench.now())
+
+
+async def test_one_without_an_end_is_named_in_the_log_once_a_day() -> None:
+    bench, silences = bench_of()
+    await bench.look(zone(), 0, ns1="10", ns2="10")
+    with capture_logs() as logs:
+        made = await silences.make(OF_NS2, None, None, "anna", "new disk")
+        await silences.make(OF_NS2, None, bench.now() + timedelta(days=9), "anna", "it has an end")
+        for hour in range(1, 50):
+            await bench.look(zone(), hour * 60, ns1="10", ns2="10")
+    named = [each for each in logs if each["event"] == "a silence has no end"]
+    assert [(each["silence"], each["by"], each["comment"]) for each in named] == [(made.id, "anna", "new disk")] * 3
+    assert all(each["log_level"] == "warning" for each in named)
 
 
 async def test_of_those_that_are_over_only_the_latest_stay_in_memory() -> None:

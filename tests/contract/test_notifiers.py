@@ -165,7 +165,8 @@ KINDS: Mapping[str, Kind] = {
 
 
 def test_every_kind_is_here() -> None:
-    assert {module.name for module in pkgutil.iter_modules(alerting.notifiers.__path__)} == set(KINDS)
+    elsewhere = {"apprise"}  # test_apprise.py: a process for each message, which takes long to start
+    assert {module.name for module in pkgutil.iter_modules(alerting.notifiers.__path__)} == set(KINDS) | elsewhere
 
 
 @pytest.fixture(params=KINDS)

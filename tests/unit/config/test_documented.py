@@ -42,7 +42,7 @@ def place(tmp_path: Path) -> Path:
     """A directory with the secret files that the example names."""
     certified(tmp_path, "mail.example.com")
     for name in set(re.findall(r'_file = "(.+?)"', WHOLE)) - {"ca.pem"}:
-        text = "https://hooks.example.com/dns" if name.endswith(".url") else "aGVsbG8gd29ybGQ="
+        text = "https://hooks.example.com/dns" if name.endswith((".url", ".urls")) else "aGVsbG8gd29ybGQ="
         own = {"pagerduty.key": "0" * 32, "anna.token": "annas-own-token"}
         (tmp_path / name).write_text(own.get(name, f"{text}\n"))
         (tmp_path / name).chmod(0o600)

@@ -47,6 +47,7 @@ def test_each_kind_is_read() -> None:
         ("ntfy", 'url = "https://ntfy.sh"', "6: receivers.r.url: names no topic: letters, digits"),
         ("ntfy", 'url = "https://ntfy.sh/a/"', "6: receivers.r.url: names no topic"),
         ("ntfy", 'url = "htps://ntfy.sh/a"', "6: receivers.r.url: is not a URL of http or https"),
+        ("apprise", f'urls = "tgram://x {SECRET}"', "6: receivers.r.urls: URL 1 is none of Apprise"),
         ("slack", 'url = "hooks.slack.com/x"', "6: receivers.r.url: is not a URL"),
         ("teams", 'url = "http://169.254.169.254/x"', "6: receivers.r.url: leads to a link-local or metadata address"),
         ("pagerduty", 'routing_key = "a b"', "6: receivers.r.routing_key: is no integration key"),

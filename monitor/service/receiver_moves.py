@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 
 from alerting.dispatcher import Dispatcher
-from alerting.incident import IncidentEvent
+from alerting.incident import OPEN, IncidentEvent
 from alerting.incident_news import message_id
 from alerting.notification import OutboxMessage
 from alerting.receiver_identity import DestinationHashes, destination_hashes, follow, successors
@@ -53,10 +53,13 @@ class ReceiverMoves:
     def _replacements(self, message: OutboxMessage) -> Sequence[OutboxMessage]:
         """The end of an incident, owed to one who is gone: for those who are to hear of it now, and have not yet.
 
-        Of what is still open they hear on their own, as everybody does who comes later.
+        Of what is still open, or has opened again, they hear on their own, as everybody does who comes later.
         """
         incident, plan = message.incident, self._evaluator.plan
         if message.event is not IncidentEvent.RESOLVED or incident.many is not None:
+            return ()
+        now = self._evaluator.status.incidents.get(incident.id, incident)
+        if now.phase == OPEN or now.openings != incident.openings:
             return ()
         heard = follow(incident.receivers, self._dispatcher.moved)
         names = (

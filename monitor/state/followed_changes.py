@@ -43,7 +43,7 @@ class FollowedChanges:
         ``since`` is the first sight of a version that is on its way; None where none is.
         """
         known = self._known.get(zone)
-        if known is not None and not at < known.until:
+        if known is not None and not known.until - cadence <= at < known.until:  # or the clock was set back
             del self._known[zone]
             known = None
         if since is None or at - since >= cadence * SHARE:
@@ -56,7 +56,7 @@ class FollowedChanges:
             known = self._known[zone] = _FollowedChange(at + cadence, FIRST_PAUSE)
         known.moving = True
         when = at + known.pause
-        known.pause *= 2
+        known.pause = min(2 * known.pause, cadence)
         return when if when < known.until else None
 
     def _has_room(self, at: datetime) -> bool:

@@ -13,13 +13,12 @@ def readdress(
 ) -> tuple[OpenIncidents, Commit]:
     """The open incidents by the names of now, and what is to be kept of that.
 
-    Two that have become one are told of what was held back from the one whose name it is.
+    Two that have become one are told of what was held back from the one whose name it is. Where all are gone who heard
+    of an incident they are still owed its end, which goes to whoever is to hear of it by then.
     """
-    changed = {
-        incident.id: replace(renamed(incident, moved), held=follow(incident.held, moved))
-        for incident in before.incidents.values()
-        if not moved.keys().isdisjoint(incident.told)
-    }
+    heard = (incident for incident in before.incidents.values() if not moved.keys().isdisjoint(incident.told))
+    known = (replace(renamed(incident, moved), held=follow(incident.held, moved)) for incident in heard)
+    changed = {incident.id: incident for incident in known if incident.told}
     storms = {name: one for name, one in before.storms.items() if name not in moved}
     for name, one in before.storms.items():
         now = moved.get(name)

@@ -42,6 +42,21 @@ def test_the_next_change_is_followed_closely_again() -> None:
     assert followed.next_look("a.", NOON + MINUTE, NOON + MINUTE, MINUTE) == NOON + MINUTE + 0.5 * S
 
 
+def test_a_clock_that_is_set_back_begins_anew() -> None:
+    followed = FollowedChanges()
+    assert followed.next_look("a.", NOON, NOON, MINUTE) == NOON + 0.5 * S
+    back = NOON - 60 * MINUTE
+    assert followed.next_look("a.", back, back, MINUTE) == back + 0.5 * S
+
+
+def test_looks_without_end_within_a_cadence_as_notifies_bring_them_make_no_pause_without_end() -> None:
+    followed = FollowedChanges()
+    for number in range(200):
+        at = NOON + number * S / 10
+        followed.next_look("a.", at, at, 60 * MINUTE)
+    assert followed.next_look("a.", at, at, 60 * MINUTE) is None
+
+
 def test_what_has_been_on_its_way_for_long_is_left_to_the_sweeps() -> None:
     followed = FollowedChanges()
     assert followed.next_look("a.", NOON, NOON + MINUTE, MINUTE) is None

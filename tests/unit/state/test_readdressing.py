@@ -35,6 +35,13 @@ def test_what_is_held_back_follows_the_names() -> None:
     assert commit.destinations == {"chat": "hash"}
 
 
+def test_where_all_are_gone_who_heard_of_it_they_are_owed_its_end_until_others_have_heard_of_it() -> None:
+    before = OpenIncidents({"a": incident("a", ("mail", "pager")), "b": incident("b", ("pager",))})
+    after, commit = readdress(before, {"pager": None}, {})
+    assert {name: each.receivers for name, each in after.incidents.items()} == {"a": ("mail",), "b": ("pager",)}
+    assert [each.id for each in commit.incidents] == ["a"]
+
+
 def test_who_leads_to_the_same_place_as_another_is_told_as_that_one_is() -> None:
     one, other = Storm("one", (minute(1),)), Storm("other", (minute(2),))
     after, commit = readdress(OpenIncidents({}, storms={"one": one, "other": other}), {"one": "other"}, {})

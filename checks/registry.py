@@ -12,10 +12,12 @@ from checks.ns_set import NsSet
 from checks.open_transfer import OpenTransfer
 from checks.reachable import Reachable
 from checks.records import Records
+from checks.redundancy import Redundancy
 from checks.removed_member import RemovedMember
 from checks.signatures import Signatures
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
+from checks.soa_timers import SoaTimers
 from checks.tls import OverTls
 from checks.transfer import Transfer
 
@@ -23,7 +25,9 @@ _ALL: tuple[type[Check], ...] = (
     Reachable,
     SoaSerial,
     SoaFields,
+    SoaTimers,
     NsSet,
+    Redundancy,
     Records,
     Content,
     Signatures,

@@ -32,6 +32,7 @@ from checks.model.rrset import Soa as Soa
 from checks.model.signature import MAX_SIGNATURES as MAX_SIGNATURES
 from checks.model.signature import Signature as Signature
 from checks.model.signature import SignatureEnd as SignatureEnd
+from checks.model.timers import TimerLimits as TimerLimits
 from checks.model.tls import Tls as Tls
 from checks.model.transport import Transport as Transport
 from checks.model.wanted import Expectation as Expectation
@@ -105,6 +106,8 @@ class Zone:
     """That fewer of its servers are left that answer is critical, and told at once."""
     parent: tuple[Address, ...] = ()
     """Where the zone above it is asked; empty: at its servers, wherever these are found."""
+    timers: TimerLimits | None = None
+    """What its SOA's are to be; None: as the check says."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -139,7 +142,7 @@ class Zone:
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
             self.catalog, self.removed, self.canary, self.labels, self.quorum,
             self.min_good,
-            self.parent,
+            self.parent, self.timers,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -150,7 +153,7 @@ class Zone:
             self.cadence, self.severity, self.signer, self.default_records, self.content, self.ignored_between_groups,
             self.catalog, self.removed, self.canary, self.labels, self.quorum,
             self.min_good,
-            self.parent,
+            self.parent, self.timers,
         )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def command() -> None:
 )
 @click.option("--ipv6", is_flag=True, help="Listen on ::1 as well.")
 @click.option("--refresh", type=_SECONDS, metavar="SECONDS", default=2, show_default=True, help="SOA refresh.")
-@click.option("--retry", type=_SECONDS, metavar="SECONDS", default=2, show_default=True, help="SOA retry.")
+@click.option("--retry", type=_SECONDS, metavar="SECONDS", default=1, show_default=True, help="SOA retry.")
 @click.option("--expire", type=_SECONDS, metavar="SECONDS", default=600, show_default=True, help="SOA expire.")
 @click.option(
     "--break",

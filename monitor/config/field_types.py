@@ -28,6 +28,11 @@ def expected(value: object) -> object:
     raise InvalidValue(f'{quoted(value)} is neither a table nor "allowed" nor "refused"')
 
 
+def profiled(value: object) -> object:
+    """A profile of timers alone, as a table."""
+    return {"profile": value} if isinstance(value, str) else value
+
+
 def named(value: object) -> object:
     """A zone with nothing but a name, as a table."""
     return {"name": value} if isinstance(value, str) else value

@@ -10,18 +10,20 @@ from alerting.heartbeat import Heartbeat
 from alerting.http_proxy import proxy_remarks
 from alerting.model import Policy, Secret
 from checks.base import Check
+from checks.redundancy import Redundancy
 from checks.registry import CHECKS
 from monitor.config import addresses, file_model, toml_reader
 from monitor.config.advice import advise
 from monitor.config.by_name import cadences, check_pace, severities
 from monitor.config.catalogs import catalogs
 from monitor.config.durations import written
-from monitor.config.errors import ConfigError, Problems, near, quoted
+from monitor.config.errors import ConfigError, Mistake, Problems, near, quoted
 from monitor.config.files import other_kind
 from monitor.config.keys import read_keys
 from monitor.config.maintenance import maintenance
 from monitor.config.model import Config
 from monitor.config.needed_servers import check_usual
+from monitor.config.prefix_tables import prefix_table
 from monitor.config.receivers import by_proxy, receivers, review, routes
 from monitor.config.secrets import FileContext, is_here, secret_keys
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
@@ -175,8 +177,20 @@ def _checks(problems: Problems, file: file_model.File, context: FileContext) -> 
         path = ("checks", name)
         table = toml_reader.validate(table_of(cls), file.checks.get(name, {}), problems, path)
         if (check := instance_of(problems, path, cls, table, context)) is not None:
-            built[name] = check
+            built[name] = _with_prefixes(problems, check) if isinstance(check, Redundancy) else check
     return built
+
+
+def _with_prefixes(problems: Problems, check: Redundancy) -> Redundancy:
+    """The check with what is in the file that it names."""
+    path = check.prefix_as_table
+    if path is None:
+        return check
+
+    def tell(line: int | None, text: str, hint: str) -> None:
+        problems.mistakes.append(Mistake(str(path), line, "", text, hint))
+
+    return replace(check, table=prefix_table(path, tell))
 
 
 def _check_patience(problems: Problems, config: Config) -> None:

@@ -20,6 +20,7 @@ from checks.model import (
     Labels,
     Server,
     Severities,
+    TimerLimits,
     TransferRule,
     WantedRecord,
     Zone,
@@ -29,13 +30,7 @@ from checks.model import (
 from checks.model.finding_type import Severity
 from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
-from monitor.config.field_types import (
-    Label,
-    NetworkText,
-    Port,
-    PortlessAddress,
-    expected,
-)
+from monitor.config.field_types import Label, NetworkText, Port, PortlessAddress, expected, profiled
 from monitor.config.named_token import NamedToken
 from monitor.config.records import spelled
 from monitor.config.sections import Metrics, NotifySettings, Resolver, ServiceSettings
@@ -74,7 +69,6 @@ class ServerEntry:
     )
     """Whether it is `notify-missing` when a zone of which it is the primary has a new version and no NOTIFY comes. Left
     out, that holds for the zones of which it has sent one since the start."""
-
     tls: TlsSettings | None = field(default=None, metadata={"example": 'tls = { name = "ns1.example.net" }'})
     """It is asked over TLS, too."""
 
@@ -157,6 +151,11 @@ class ZoneEntry:
     )
     """Where the parent zone is asked for the zone's delegation, where that is not at the servers that the world knows:
     of a zone that is there for some networks alone, or below a root of your own. See [Delegation](delegation.md)."""
+    timers: Annotated[TimerLimits, BeforeValidator(profiled)] | None = field(
+        default=None, metadata={"unset": "as in `[checks.soa-timers]`", "example": 'timers = "rfc1912"'}
+    )
+    """What the timers of its SOA are to be, in place of what `[checks.soa-timers]` says; a profile alone may stand for
+    the table."""
     catalog: str = field(default="", metadata={"given": True})
     """The catalog that it is a member of …"""
     removed: bool = field(default=False, metadata={"given": True})
@@ -164,20 +163,17 @@ class ZoneEntry:
 
     def without_name(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
-        records = None if self.records is None else relativise_records(self.records, self.name)
-        return ZoneEntry(
-            "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
-            self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.canary, self.labels, self.quorum, self.min_good, self.parent, self.catalog, self.removed,
-        )  # fmt: skip
+        return self._called("", None if self.records is None else relativise_records(self.records, self.name))
 
     def with_name(self, name: str) -> "ZoneEntry":
         """The entry without a name under this one."""
-        records = None if self.records is None else absolutise_records(self.records, name)
+        return self._called(name, None if self.records is None else absolutise_records(self.records, name))
+
+    def _called(self, name: str, records: tuple[WantedRecord, ...] | None) -> "ZoneEntry":
         return ZoneEntry(
             name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
-            self.cadence, self.severity, self.content, self.ignored_between_groups,
-            self.canary, self.labels, self.quorum, self.min_good, self.parent, self.catalog, self.removed,
+            self.cadence, self.severity, self.content, self.ignored_between_groups, self.canary, self.labels,
+            self.quorum, self.min_good, self.parent, self.timers, self.catalog, self.removed,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
@@ -189,8 +185,8 @@ class ZoneEntry:
             discovered=not self.servers, cadence=self.cadence, severity=self.severity, signer=self.signer,
             default_records=self.records is None, content=self.content,
             ignored_between_groups=self.ignored_between_groups, catalog=self.catalog, removed=self.removed,
-            canary=self.canary, labels=self.labels, quorum=self.quorum or 0,
-            min_good=self.min_good or 1, parent=self.parent,
+            canary=self.canary, labels=self.labels, quorum=self.quorum or 0, min_good=self.min_good or 1,
+            parent=self.parent, timers=self.timers,
         )  # fmt: skip
 
 

@@ -140,7 +140,7 @@ def altered(copy: ZoneCopy, behaviour: Behaviour) -> ZoneCopy:
         return copy
     soa: dict[str, Any] = {"serial": data.serial}
     if behaviour.soa_edit:
-        soa |= {"rname": _OTHER_CONTACT, "retry": data.soa.retry + 1}
+        soa |= {"rname": _OTHER_CONTACT, "refresh": data.soa.refresh + 1}
     if behaviour.serial_offset:
         soa["serial"] = zonedata.stepped(data.serial, behaviour.serial_offset)
     return replace(copy, data=zonedata.edit(data, behaviour.edits, **soa), journal=())

@@ -201,7 +201,7 @@ class Timers:
     """The SOA's, in whole seconds."""
 
     refresh: int = 2
-    retry: int = 2
+    retry: int = 1
     expire: int = 600
     minimum: int = 5
 

@@ -16,7 +16,7 @@ NAMES = ["prometheus-rules.yml", "soawatch.service"]
 @pytest.fixture
 async def pair() -> AsyncIterator[Pair]:
     """In sync, of pair.example.; the secondary asks again after a minute."""
-    async with Pair(["pair.example."], now=now, timers=Timers(refresh=60, retry=60)) as pair:
+    async with Pair(["pair.example."], now=now, timers=Timers(refresh=60, retry=30)) as pair:
         await pair.in_sync()
         yield pair
 

@@ -90,7 +90,7 @@ async def test_the_same_for_nagios(pair: Pair) -> None:
     assert said.out.startswith("SOAWATCH OK - pair.example. 2 addresses serve 1000 | ")
     measured = perfdata(said)
     for server in pair.servers:
-        assert measured[f"{server.name}/{server.address} lag"] == ("0.000", "s", "600", "120", "0", "")
+        assert measured[f"{server.name}/{server.address} lag"] == ("0.000", "s", "600", "90", "0", "")
         assert float(measured[f"{server.name}/{server.address} time"][0]) > 0
 
 

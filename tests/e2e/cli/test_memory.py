@@ -14,7 +14,7 @@ ZONE = "pair.example."
 
 
 async def test_the_memory_of_a_service(tmp_path: Path) -> None:
-    async with Pair([ZONE], now=now, timers=Timers(refresh=60, retry=60)) as pair:
+    async with Pair([ZONE], now=now, timers=Timers(refresh=60, retry=30, expire=7200)) as pair:
         await pair.in_sync()
         config = pair.write(tmp_path, listen="127.0.0.1:0")
         text = config.read_text()

@@ -7,7 +7,7 @@ import pytest
 from monitor.pair import zonedata
 from tests.integration.pair.responses import ORIGIN, data, query, response_to, server_context, summary, zone_copy
 
-SOA = ["@ SOA ns1 hostmaster 1000 2 2 600 5"]
+SOA = ["@ SOA ns1 hostmaster 1000 2 1 600 5"]
 GLUE = ["ns1 A 192.0.2.1", "ns2 A 192.0.2.2"]
 
 MORE = (

@@ -281,7 +281,7 @@ ONE, TWO, THREE = (
     data(1001, "www 300 A 192.0.2.81"),
     data(1002, "www 300 A 192.0.2.81", "new 300 A 192.0.2.5"),
 )
-AT = {serial: f"@ SOA ns1 hostmaster {serial} 2 2 600 5" for serial in (1000, 1001, 1002)}
+AT = {serial: f"@ SOA ns1 hostmaster {serial} 2 1 600 5" for serial in (1000, 1001, 1002)}
 STEPS = {
     1000: [
         AT[1002],

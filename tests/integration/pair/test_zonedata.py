@@ -144,5 +144,5 @@ def test_a_disguise_shows_other_things_and_forgets_the_journal() -> None:
     assert altered(held, Behaviour()) is held
     shown = altered(held, Behaviour(serial_offset=10, edits=("www A 192.0.2.66",), soa_edit=True))
     assert shown.data is not None
-    assert (shown.data.serial, shown.data.soa.retry, shown.journal) == (12, 3, ())
+    assert (shown.data.serial, shown.data.soa.refresh, shown.journal) == (12, 3, ())
     assert rdata(shown.data, "www", RdataType.A) == ["192.0.2.66"]

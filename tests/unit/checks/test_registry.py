@@ -41,7 +41,7 @@ def test_the_docstring_is_the_specification(check: type[Check]) -> None:
     text = indent(cleandoc(check.__doc__ or ""), "    ")  # Python 3.13 takes the indentation off
     assert "Objective:" in text
     assert "Steps:" in text
-    table = re.findall(r"^    ([a-z]+(?:-[a-z]+)+)  ", text, re.MULTILINE)
+    table = re.findall(r"^    ([a-z]+(?:-[a-z0-9]+)+)  ", text, re.MULTILINE)
     assert sorted(table) == sorted(found.code for found in check.finding_types)
 
 

@@ -7,10 +7,12 @@ from checks.model import Observation, Transport, WantedRecord, Zone
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
+from checks.redundancy import Redundancy
 from checks.registry import CHECKS
 from checks.signatures import Signatures
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
+from checks.soa_timers import SoaTimers
 from checks.transfer import Transfer
 from tests.support.observations import has, seen, zone
 
@@ -50,6 +52,8 @@ def test_the_soa_over_udp_is_what_soa_serial_asks_for() -> None:
     shared: dict[type[Check], list[bool]] = {
         SoaSerial: [True],
         SoaFields: [True],
+        SoaTimers: [True],
+        Redundancy: [True],
         NsSet: [True, False],
         Records: [True, False, False],
         Reachable: [True, False],

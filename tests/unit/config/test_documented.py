@@ -3,16 +3,18 @@
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
 
+from checks.base import Check
 from checks.model import TransferRule, WantedRecord
+from checks.redundancy import Redundancy
 from checks.registry import CHECKS
 from monitor.config import file_model, secrets
 from monitor.config.keys import ALGORITHMS
@@ -47,6 +49,7 @@ def place(tmp_path: Path) -> Path:
         (tmp_path / name).write_text(own.get(name, f"{text}\n"))
         (tmp_path / name).chmod(0o600)
     (tmp_path / "zones.d").mkdir()
+    (tmp_path / "pfx2as.txt").write_text("192.0.2.0/24 64496\n")
     for name, zone in (("zones.txt", "a.example"), ("customers.csv", "name\nb.example"), ("zones.d/one", "c.example")):
         (tmp_path / name).write_text(f"{zone}\n")
     return tmp_path
@@ -125,13 +128,21 @@ def test_all_of_the_example_is_a_configuration(place: Path) -> None:
     assert config.warnings == ()
 
 
+def _but_for_shown(checks: Mapping[str, Check]) -> Mapping[str, Check]:
+    """The checks without what the example shows in place of a default that is no value."""
+    shown = {
+        name: {field.name: field.default for field in fields(cast("Any", check)) if field.metadata.get("example")}
+        for name, check in checks.items()
+    }
+    shown[Redundancy.name]["table"] = Redundancy().table
+    return {name: replace(cast("Any", check), **shown[name]) for name, check in checks.items()}
+
+
 def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
     config = parse(WHOLE, place / "config.toml", ENV)
     default = Config()
     assert config.cadence == {name: check.cadence for name, check in CHECKS.items()}
-    assert replace(config.checks["delegation"], roots=()) == CHECKS["delegation"]()  # type: ignore[type-var]
-    plain = {name: check for name, check in config.checks.items() if name != "delegation"}
-    assert plain == {name: check() for name, check in CHECKS.items() if name != "delegation"}
+    assert _but_for_shown(config.checks) == {name: check() for name, check in CHECKS.items()}
     assert config.metrics == default.metrics
     examples: dict[str, set[str]] = {
         "service": {"database", "token", "url"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from checks.model import Address, CanaryRecord, Expectation, Server, TransferRule, WantedRecord, Zone
+from checks.model import Address, CanaryRecord, Expectation, Server, TimerLimits, TransferRule, WantedRecord, Zone
 from checks.model.finding_type import Severity
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.polling.discovery import _server, _zone
@@ -18,6 +18,7 @@ RECORDS = (WantedRecord("www.example.com.", "A", ("192.0.2.80",), ttl=False),)
 RULES = (TransferRule("*", Expectation.REFUSED, "key", whole=True),)
 CADENCE = (("reachable", timedelta(0)), ("records", timedelta(hours=1)))
 CANARY = CanaryRecord("key", "_x", "ns1", 5, timedelta(minutes=1))
+TIMERS = TimerLimits("rfc1912", ttl=(timedelta(hours=1),))
 SEVERITY = (("serial-late", Severity.CRITICAL),)
 SERVER = ServerEntry(
     "ns1.example.net", (ADDRESS,), "host.example.net.", 5353, hidden=True, group="g", upstream=("up",),
@@ -29,14 +30,14 @@ ZONE = ZoneEntry(
     NAME, ("ns1.example.net",), "ns1.example.net", "ns2.example.net", timedelta(hours=2), RECORDS, RULES,
     ("ns9.example.net",), CADENCE, SEVERITY, content=True, ignored_between_groups=("@ NS",),
     catalog="catalog.example.", removed=True, canary=CANARY, labels=(("team", "web"),), quorum=2, min_good=2,
-    parent=(ADDRESS,),
+    parent=(ADDRESS,), timers=TIMERS,
 )  # fmt: skip
 WATCHED = Zone(
     NAME, (Server("ns1", (ADDRESS,)),), "ns1", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",),
     discovered=True, cadence=CADENCE, severity=SEVERITY, signer="ns2", default_records=True, content=True,
     ignored_between_groups=("@ NS",), catalog="catalog.example.", removed=True, canary=CANARY,
     labels=(("team", "web"),), quorum=2, min_good=2,
-    parent=(ADDRESS,),
+    parent=(ADDRESS,), timers=TIMERS,
 )  # fmt: skip
 
 

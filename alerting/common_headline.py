@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.incident import RESOLVED, Incident, IncidentEvent, IncidentFinding
-from alerting.incident_lines import MAX_LINES
+from alerting.incident_lines import MAX_LINES, gravity
 from checks.common.text import one_line
 from checks.model.finding_type import Severity
 from checks.reachable import UNREACHABLE
@@ -26,6 +27,8 @@ def common_headline(incident: Incident, event: IncidentEvent | None) -> str:
         lines = [line for line in incident.lines if tsig_error(line.text)]
     elif kind in NAMES:
         lines = [line for line in incident.lines if line.code == UNREACHABLE.code]
+        if kind == "group" and not lines:
+            return _same_in_group(incident)
     else:
         return ""
     if kind == "network":
@@ -38,6 +41,15 @@ def common_headline(incident: Incident, event: IncidentEvent | None) -> str:
         return f"{count} servers refuse{'s' * (not some)} transfers with the key {name}: {tsig_error(lines[0].text)}"
     who = {"group": f"servers of group {name}", "network": f"addresses in {name}", "family": f"{name} addresses"}[kind]
     return f"{count} {who} {'do' if some else 'does'} not answer{_others(incident, event)}"
+
+
+def _same_in_group(incident: Incident) -> str:
+    """What its servers have that answer, by the gravest of what is found."""
+    first = min(incident.lines, key=gravity, default=None)
+    if first is None or first.code not in FINDING_TYPES or _is_cut(incident):
+        return ""
+    count, _ = _count(incident, [line for line in incident.lines if line.code == first.code], _server)
+    return f"{count} servers of group {one_line(incident.cause.name)}: {FINDING_TYPES[first.code].title}"
 
 
 def _others(incident: Incident, event: IncidentEvent | None) -> str:

@@ -20,6 +20,7 @@ from checks.common.transfer_tree import upstreams_of
 from checks.model import Labels, Zone
 from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, UPDATES, Impact, Scope
 from checks.model.zone_table import ZoneTable
+from checks.reachable import UNREACHABLE
 from checks.soa_serial import AHEAD, REGRESSED
 from checks.tls import NO_TRANSFERS
 from checks.transfer import FAILED, OVER_TLS
@@ -76,6 +77,8 @@ class DependencyGraph:
     served: Mapping[str, int] = field(default_factory=dict)
     """Server → in how many zones it is listed."""
     vantage: str = "local"
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Server → the name of the group that it is in with others."""
     places: SharedPlaces = field(default_factory=SharedPlaces, repr=False)
     """What their addresses have in common."""
 
@@ -84,11 +87,15 @@ class DependencyGraph:
         """Zones that are watched alike are counted, not walked."""
         known = zones if isinstance(zones, ZoneTable) else ZoneTable.of(zones)
         served: Counter[str] = Counter()
+        groups: dict[str, str] = {}
         for zone, count in zip(known.templates, known.template_counts(), strict=True):
-            for name in {server.name for server in zone.servers} if count else ():
-                served[name] += count
+            for server in {server.name: server for server in zone.servers}.values() if count else ():
+                served[server.name] += count
+                groups[server.name] = server.group
+        sizes = Counter(groups.values())
+        groups = {name: group for name, group in groups.items() if group and sizes[group] > 1}
         kinds = ((zone, count) for zone, count in zip(known.templates, known.template_counts(), strict=True) if count)
-        return cls(known, served, vantage, SharedPlaces.of(kinds))
+        return cls(known, served, vantage, groups, SharedPlaces.of(kinds))
 
     def template(self, zone: str) -> Zone | None:
         """The zone, or one that is served alike: its name may be empty."""
@@ -203,7 +210,7 @@ class Causes:
         changed = {name for name, _ in own ^ was}
         for name, server in own | was:
             if name in changed and (name, server) not in before:
-                groups = self._groups.setdefault(name, TroubleGroups(self._graph.served))
+                groups = self._groups.setdefault(name, TroubleGroups(self._graph.served, self._graph.groups))
                 before[name, server] = groups.shape(server)
         for name, server in own - was:
             self._groups[name].add(zone, server)
@@ -236,7 +243,13 @@ class Causes:
         families = _families(code, self._codes[key.zone][root], above=root != key.server)
         if not self._belongs(key.zone, root, families):
             return Cause("zone", key.zone)
-        return self._common.of_server(root) or Cause("server", root)
+        return self._common.of_server(root) or self._of_group(root, key.code, families) or Cause("server", root)
+
+    def _of_group(self, server: str, code: str, families: Collection[str]) -> Cause | None:
+        """The group of a server all of which has this trouble; of silence ``CommonCauses`` has the word."""
+        names = {*families, *(() if FOLLOWS_FROM_SERVICE.isdisjoint(families) else (SERVICE,))}
+        fails = any(name in self._groups and self._groups[name].is_of_group(server) for name in names)
+        return Cause("group", self._graph.groups[server]) if fails and code != UNREACHABLE.code else None
 
     def _belongs(self, zone: str, server: str, families: Collection[str]) -> bool:
         """Whether what a place has of these families is its server's trouble, or follows from one."""

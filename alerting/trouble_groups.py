@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from types import MappingProxyType
 
 MAJORITY = 0.5
 """A server is at fault when more than this share of its zones has such alerts there; the monitor itself, when it
@@ -23,9 +24,13 @@ class TroubleGroups:
     to be failing.
     """
 
-    def __init__(self, served: Mapping[str, int]) -> None:
-        """``served``: server → in how many zones it is listed."""
-        self._served = served
+    def __init__(self, served: Mapping[str, int], groups: Mapping[str, str] = MappingProxyType({})) -> None:
+        """``served``: server → in how many zones it is listed. ``groups``: server → the name of the group that it is in
+        with others.
+        """
+        self._served, self._groups = served, groups
+        self._group_sizes = Counter(groups.values())
+        self._failing_in: Counter[str] = Counter()
         self._zones: defaultdict[str, set[str]] = defaultdict(set)
         self._servers: defaultdict[str, set[str]] = defaultdict(set)
         self._failing: set[str] = set()
@@ -74,6 +79,12 @@ class TroubleGroups:
         """Whether most of its zones have the trouble because of it."""
         return self.size(server) > MAJORITY * self._served.get(server, 0)
 
+    def is_of_group(self, server: str) -> bool:
+        """Whether all servers of its group are failing, and some other server is not."""
+        group = self._groups.get(server)
+        whole = group is not None and self._failing_in[group] == self._group_sizes[group]
+        return whole and len(self._failing) < len(self._served)
+
     def shape(self, server: str) -> Shape:
         """While this is the same, so are the zones that are in the group, but for those whose width changed."""
         count = len(self._zones.get(server, ()))
@@ -94,6 +105,9 @@ class TroubleGroups:
             self._failing.add(server)
         else:
             self._failing.remove(server)
+        if server in self._groups:
+            self._failing_in[self._groups[server]] += 1 if failing else -1
+        self._spread = self._spread or bool(self._groups)
         for zone in self._zones[server]:
             self._spread = self._spread or len(self._servers[zone]) > 1
             self._widen(zone, -1 if failing else 1)

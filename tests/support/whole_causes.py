@@ -41,7 +41,8 @@ def whole_root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph
         for place, found in codes.items()
         if AHEAD.code in found and (above := _left_behind(place, codes, dependency_graph)) is not None
     }
-    grouped = _grouped(_own_troubles(codes, roots), dependency_graph)
+    own_troubles = _own_troubles(codes, roots)
+    grouped = _grouped(own_troubles, dependency_graph)
     own = MONITOR_CODES | {NOT_CHECKED} if _monitor_at_fault(standing, dependency_graph) else MONITOR_CODES
     common = WholeCommon(standing, dependency_graph)
     causes = {}
@@ -63,6 +64,11 @@ def whole_root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph
             families = _families(code, codes[root], above=root != (key.zone, key.server))
             at_fault = _belongs(root, families, grouped, dependency_graph)
             blamed = common.of_server(root[1]) or Cause("server", root[1])
+            names = {*families, *({SERVICE} if FOLLOWS_FROM_SERVICE.intersection(families) else ())}
+            failing = [_failing(own_troubles.get(name, set()), dependency_graph) for name in names]
+            if blamed.kind == "server" and key.code != "server-unreachable":
+                named = next((g for each in failing if (g := _whole_group(root[1], each, dependency_graph))), None)
+                blamed = Cause("group", named) if named else blamed
             causes[key] = blamed if at_fault else Cause("zone", key.zone)
     return causes
 
@@ -127,6 +133,21 @@ def _grouped(
             if len(group) >= MIN_GROUP:
                 grouped[server, name] = group
     return grouped
+
+
+def _failing(places: Iterable[ZoneAtServer], dependency_graph: DependencyGraph) -> set[str]:
+    """Servers most of whose zones have the trouble there."""
+    count = Counter(server for _, server in places)
+    served = dependency_graph.served
+    return {name for name, n in count.items() if n >= MIN_GROUP and n > MAJORITY * served.get(name, 0)}
+
+
+def _whole_group(server: str, failing: set[str], dependency_graph: DependencyGraph) -> str | None:
+    """The group of the server, if all servers of it are failing, and another is not."""
+    zones = (dependency_graph.zones[name] for name in dependency_graph.zones)
+    groups = {each.name: each.group for zone in zones for each in zone.servers}
+    own = {name for name, group in groups.items() if group and group == groups.get(server)}
+    return groups[server] if len(own) > 1 and own <= failing and groups.keys() - failing else None
 
 
 def _belongs(

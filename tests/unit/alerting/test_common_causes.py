@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.headline import headline
 from alerting.incident import Cause
 from alerting.model import Alert, Phase
@@ -79,6 +80,12 @@ def refused(zone: str, server: str, address: Address, error: str) -> Alert:
     )
     one = alert(zone, "transfer-refused", server, text=text, subject="key xfr, must be allowed")
     return replace(one, key=replace(one.key, address=address))
+
+
+def at_first_addresses(alerts: Iterable[Alert], servers: Iterable[Server]) -> list[Alert]:
+    """Each at the first address of its server."""
+    first = {server.name: server.addresses[0] for server in servers}
+    return [replace(each, key=replace(each.key, address=first[each.key.server or ""])) for each in alerts]
 
 
 # --- an address family ---
@@ -230,6 +237,56 @@ def test_a_group_within_a_network_is_named_unless_the_network_is_wider() -> None
     assert story.hear(*story.dead("a", "b", "c")) == [
         "[FIRING critical] 3 of 3 addresses in 192.0.2.0/24 do not answer"
     ]
+
+
+def test_all_servers_of_a_group_refuse_their_zones_is_one_message_that_names_it() -> None:
+    story = Story([*dual(group="cloud")[:3], ELSEWHERE])
+    places = [(server.name, address) for server in story.servers[:3] for address in server.addresses]
+    everything = [
+        replace(one, key=replace(one.key, address=address))
+        for name, address in places
+        for zone in ZONES
+        for one in [alert(zone, "zone-not-served", name)]
+    ]
+    said = f"3 of 3 servers of group cloud: {FINDING_TYPES['zone-not-served'].title}"
+    assert story.hear(*everything) == [f"[FIRING critical] {said}"]
+    assert story.causes == ["group cloud"]
+    ns1 = [each for each in everything if each.key.server == "ns1"]
+    late = [replace(each, key=replace(each.key, check="x", code="transfer-failed")) for each in ns1]
+    assert story.hear(*late) == []
+    assert story.causes == ["group cloud"]
+    story.back(*ns1, *late)
+    assert headline(story.desk.only).startswith("2 of 3 servers of group cloud: ")
+
+
+def test_a_group_is_not_named_where_others_have_the_same() -> None:
+    story = Story([*dual(group="cloud")[:2], ELSEWHERE])
+    names = ("ns1", "ns2", "far")
+    alerts = [alert(zone, "zone-not-served", name) for name in names for zone in ZONES]
+    story.hear(
+        *(
+            replace(a, key=replace(a.key, address=s.addresses[0]))
+            for a in alerts
+            for s in story.servers
+            if s.name == a.key.server
+        )
+    )
+    assert story.causes == ["server far", "server ns1", "server ns2"]
+
+
+def test_more_of_a_group_than_is_kept_is_not_counted() -> None:
+    servers = [Server(f"s{n}", (Address(f"203.0.{n}.1"),), group="cloud") for n in range(1, 30)]
+    story = Story([*servers, ELSEWHERE], zones=ZONES[:2])
+    alerts = [alert(z, "zone-not-served", s.name, severity=Severity.WARNING) for s in servers for z in story.zones]
+    story.hear(
+        *(
+            replace(a, key=replace(a.key, address=s.addresses[0]))
+            for a in alerts
+            for s in servers
+            if s.name == a.key.server
+        )
+    )
+    assert headline(story.desk.only).startswith("group cloud, 2 zones: s")
 
 
 # --- a key ---

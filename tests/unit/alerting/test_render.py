@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alerting.headline import clause
-from alerting.incident import Cause, Incident, IncidentEvent, IncidentFinding
+from alerting.incident import Cause, Incident, IncidentChange, IncidentEvent, IncidentFinding
 from alerting.notification import OutboxMessage
 from alerting.render import as_data, headline, link, render, shown_zone
 from checks.common.text import one_line
@@ -297,6 +297,16 @@ def test_a_code_that_is_not_explained_is_told_all_the_same() -> None:
     note = render(message(replace(INCIDENT, lines=(replace(BEHIND, code="from-a-newer-version"),))))
     assert "* from-a-newer-version (warning)" in note.text
     assert "WHAT IT MEANS" not in note.text
+
+
+def test_an_incident_whose_zones_all_have_another_cause_says_so() -> None:
+    moved = replace(INCIDENT, lines=(), moved_zones=("example.org.",))
+    assert headline(moved) == "example.org.: what it was about has another cause"
+
+
+def test_a_zone_that_has_a_server_again_is_headed_by_that() -> None:
+    served_again = replace(INCIDENT, change=IncidentChange(served_again=1))
+    assert headline(served_again, IncidentEvent.IMPROVED) == "example.org.: a server answers again"
 
 
 def test_an_incident_of_which_nothing_is_known_is_told_all_the_same() -> None:

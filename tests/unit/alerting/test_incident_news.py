@@ -750,3 +750,19 @@ def test_the_end_has_the_severity_that_was_told_last_though_it_was_less_severe_b
     assert [(each.event, each.incident.severity) for each in received.messages[1:]] == [
         (IncidentEvent.RESOLVED, Severity.CRITICAL)
     ]
+
+
+def test_one_address_of_a_zones_only_server_that_is_back_is_told_as_that() -> None:
+    first, second = Address("192.0.2.1"), Address("2001:db8::1")
+    desk = Desk(topology=DependencyGraph.of([Zone(A, (Server("ns1", (first, second)),), "ns1")]))
+    received = ReceivedSubjects(desk)
+    four = alert(A, DEAD, "ns1", text="ns1 cannot be reached: no answer")
+    six = replace(four, key=replace(four.key, address=second))
+    desk.fire(four, six)
+    desk.end(six)
+    desk.wait(2)
+    assert received.subjects() == [
+        "[FIRING critical] a.example.: no server is left that answers",
+        "[BETTER critical] a.example.: a server answers again",
+    ]
+    assert list(changes(desk.only)) == ["1 zone that no server answered for has one again."]

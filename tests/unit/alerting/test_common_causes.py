@@ -7,7 +7,7 @@ import pytest
 
 from alerting.finding_types import FINDING_TYPES
 from alerting.headline import headline
-from alerting.incident import Cause
+from alerting.incident import Cause, IncidentChange, IncidentEvent
 from alerting.model import Alert, Phase
 from alerting.render import render
 from alerting.root_cause import DependencyGraph
@@ -335,11 +335,11 @@ def test_a_key_that_is_refused_for_one_zone_is_that_zones_until_it_is_for_anothe
 
 def test_three_causes_at_once_are_three_messages() -> None:
     story = Story([*near("a", "b", "c"), *dual()[:2]], rule=RULE)
-    everything = [*story.dead("a", "b", "c"), *story.dead("ns1"), *story.refused("BADKEY", "ns2")]
+    everything = [*story.dead("a", "b", "c"), *story.dead("ns1"), *story.refused("REFUSED", "ns2")]
     assert sorted(story.hear(*everything)) == [
         "[FIRING critical] 3 of 3 addresses in 192.0.2.0/24 do not answer",
         "[FIRING critical] ns1, 20 zones: ns1 at 203.0.1.1 cannot be reached",
-        f"[FIRING critical] ns2, 20 zones: {story.refused('BADKEY', 'ns2')[0].text.partition(':')[0]}",
+        f"[FIRING critical] ns2, 20 zones: {story.refused('REFUSED', 'ns2')[0].text.partition(':')[0]}",
     ]
 
 
@@ -365,3 +365,12 @@ def test_addresses_are_found_in_their_network_with_ports_too() -> None:
     ]
     story = Story([*(Server(name, each) for name, each in zip("ab", places, strict=True)), ELSEWHERE])
     assert story.hear(*story.dead("a", "b")) == ["[FIRING critical] 2 of 2 addresses in 192.0.2.0/24 do not answer"]
+
+
+def test_what_is_better_and_what_is_gone_is_said_by_what_they_have_in_common() -> None:
+    story = Story(dual())
+    story.hear(*story.dead(*V6, over="6"))
+    better = replace(story.desk.only, change=IncidentChange())
+    assert headline(better, IncidentEvent.IMPROVED) == "IPv6: a server answers again"
+    gone = replace(story.desk.only, lines=(), moved_zones=ZONES)
+    assert headline(gone) == "IPv6: what it was about has another cause"

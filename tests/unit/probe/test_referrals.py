@@ -62,6 +62,7 @@ def test_it_is_read_where_a_stranger_was_asked_alone() -> None:
         wire(("www.example.com. 60 IN NS ns1.example.org.",)),
         wire(("com. 60 IN SOA a.nic. b.nic. 1 2 3 4 5",)),
     ],
+    ids=["nothing", "NS records that answer", "of another zone", "of a zone below", "a SOA record"],
 )
 def test_what_delegates_nothing_at_or_above_the_zone_is_no_referral(octets: bytes) -> None:
     assert read(octets) is None

@@ -155,7 +155,7 @@ class Service:
                 incidents={i.id: i for i in (*past, *remembered.incidents.values())},
             ),
             record=self._write_buffer,
-            now=now,
+            now=now, monotonic=monotonic,
             changed=self._event_hub.notify,
             told=self._dispatcher.wake,
             registry=self._registry,

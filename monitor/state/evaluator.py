@@ -17,6 +17,7 @@ from monitor.clock import Now
 from monitor.config.zone_sources import SourceTrouble
 from monitor.probe.server_series import ServerSeries
 from monitor.state.arrival_times import ArrivalTimes
+from monitor.state.clock_step import ClockSteps
 from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_changed, disable_silent, pick_full_polls
 from monitor.state.monitor_result import MONITOR
@@ -76,6 +77,7 @@ class Evaluator:
         told: Callable[[], None],
         registry: CollectorRegistry | None = None,
         server_series: ServerSeries | None = None,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         self.plan = plan
         self.moved: Callable[[FastPathChanges], None] = lambda path_changes: None
@@ -105,6 +107,7 @@ class Evaluator:
         self._record = record
         self._now = now
         self._changed, self._told = changed, told
+        self._clock_steps = ClockSteps(now, monotonic)
         self._turn = asyncio.Lock()
         self._slice = MAX_PER_TURN
         if memory.columns.zone_table is not plan.zones:
@@ -116,7 +119,7 @@ class Evaluator:
     async def process(self, heard: Sequence[PollMessage]) -> None:
         """Judge a batch of polls, keep and show what came of it."""
         async with self._turn:
-            at = self._now()
+            at, heard = self._now(), self._clock_steps.follow(self._memory, heard)
             self._look_at_ourselves(at)
             first, pending = 0, PendingCommit(FastPathChanges(self._memory.columns.zone_table))
             while first < len(heard):
@@ -214,6 +217,7 @@ class Evaluator:
         """
         async with self._turn:
             at = self._now()
+            self._clock_steps.follow(self._memory, ())
             await self._record.verify()
             self._look_at_ourselves(at)
             commit, pending = process(self._memory, (), self.plan, at)

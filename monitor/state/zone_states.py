@@ -1,6 +1,6 @@
 """The zone states of all zones: half a million, of which nearly all are steady."""
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -63,6 +63,10 @@ class ZoneStates(MutableMapping[str, ZoneState]):
     def put_row(self, name: str, row: bytes) -> None:
         """The packed zone state of a zone that had none; what ticks is in the columns already."""
         self._rows[name] = row
+
+    def change_whole(self, change: Callable[[ZoneState], ZoneState]) -> None:
+        """All that are not packed: those of zones that are not steady."""
+        self._whole = {name: change(zone_state) for name, zone_state in self._whole.items()}
 
     def __delitem__(self, name: str) -> None:
         if self._rows.pop(name, None) is None:

@@ -52,7 +52,7 @@ class Redundancy:
     server-address-shared  two servers are at one address: they are one
     single-prefix          all IPv4 addresses are in one /24, or all IPv6 addresses in one /48, of two servers or more
     single-as              by the ``prefix_as_table`` all addresses are in one autonomous system
-    no-ipv6                none of the servers has an IPv6 address: who has nothing else does not reach the zone
+    no-ipv6                none of the servers has an IPv6 address (BCP 91), where ``ipv6`` asks for it
     =====================  =====================================================================================
     """
 
@@ -61,6 +61,8 @@ class Redundancy:
     )
     """A file that says which AS announces which prefix, in each line `192.0.2.0 24 64496` (as CAIDA's pfx2as files have
     it) or `192.0.2.0/24 64496`; for `single-as`. It is read with the configuration, at a reload again."""
+    ipv6: bool = False
+    """Say so of zones that nobody serves over IPv6 (`no-ipv6`); very many zones without are very many remarks."""
     table: PrefixTable = field(default_factory=PrefixTable, hash=False, metadata={"given": True})
     """What is in that file."""
 
@@ -91,7 +93,7 @@ class Redundancy:
         if any(not server.addresses for server in servers):
             return
         every = [address for server in servers for address in server.addresses]
-        if not any(address.family is Family.IPV6 for address in every):
+        if self.ipv6 and not any(address.family is Family.IPV6 for address in every):
             yield Finding(NO_IPV6.code, f"none of the {len(every)} addresses of the zone's servers is an IPv6 address")
         if len(servers) > 1 and all(_is_public(address.host) for address in every):
             yield from _one_prefix(servers)

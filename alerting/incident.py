@@ -257,6 +257,12 @@ class Incident:
     """What receivers know that are told of a part of it, or by other clocks; none of these is in ``receivers``."""
 
     @property
+    def has_strays(self) -> bool:
+        """Whether something of it is bad elsewhere: how that is may change without it."""
+        moved = self.moved_zones or self.moved_servers or self.moved_unserved or self.moved_short
+        return self.phase != RESOLVED and bool(moved)
+
+    @property
     def told(self) -> tuple[str, ...]:
         """Everybody who heard that it opened, in whole or in part."""
         return tuple(dict.fromkeys((*self.receivers, *(name for part in self.parts for name in part.receivers))))

@@ -1,6 +1,6 @@
 """Which alert is in which open incident, kept up to date change by change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 from heapq import heappop, heappush
@@ -61,7 +61,7 @@ class IncidentIndex:
         self._doubtful: set[str] = set()
         self._left: dict[AlertKey, Alert] = {}
         self._moved: set[str] = set()
-        self._straying = {name for name, incident in incidents.items() if has_strays(incident)}
+        self._straying = {name for name, incident in incidents.items() if incident.has_strays}
 
     @classmethod
     def of(
@@ -84,6 +84,10 @@ class IncidentIndex:
         """Whether it has been told of all of them: a way to see a mistake before it is told."""
         return len(self._numbers) == len(active_alerts)
 
+    @property
+    def zones(self) -> Set[str]:
+        return self._by_zone.keys()
+
     def of_zone(self, zone: str) -> list[Alert]:
         """What stands of a zone and is more than information, in order."""
         return sorted(self._by_zone.get(zone, {}).values(), key=self.number)
@@ -98,16 +102,9 @@ class IncidentIndex:
         """All zones for which no server is left that answers, or too few are."""
         return self._lost
 
-    @property
-    def waits(self) -> bool:
-        """Whether anything is in no incident yet."""
-        return bool(self._cause)
-
     def number(self, alert: Alert) -> int:
         """In which order it became known."""
         return self._numbers[alert.key]
-
-    # --- what has changed ---
 
     def note(self, keys: Iterable[AlertKey], active_alerts: Alerts) -> None:
         """These alerts are as ``active_alerts`` has them now. What was noted before costs nothing."""
@@ -197,7 +194,20 @@ class IncidentIndex:
             self._cause[key] = cause
             self._unplaced[key] = None
 
-    # --- incidents ---
+    @property
+    def grave(self) -> Mapping[AlertKey, Alert]:
+        """All that is more than information."""
+        return self._grave
+
+    def separate(self, key: AlertKey) -> Generator[None, None, None]:
+        """What is heard of the incident of an alert is kept apart from now on."""
+        if (home := self._home.get(key)) is not None:
+            yield from self.members[self._at(home)].separate()
+
+    def place_again(self, key: AlertKey) -> None:
+        """The alert is silenced by others than before."""
+        self._unplaced[key] = None
+        self._place()
 
     def joining(self) -> list[Alert]:
         """Those that have come out of their grace and are in no incident yet, in order."""
@@ -326,7 +336,7 @@ class IncidentIndex:
 
     def go_on(self, incident: Incident) -> None:
         """The incident as it is by now."""
-        (self._straying.add if has_strays(incident) else self._straying.discard)(incident.id)
+        (self._straying.add if incident.has_strays else self._straying.discard)(incident.id)
         if incident.phase == RESOLVED:
             self.parts.pop(incident.id, None)
             del self.position[incident.id], self.of_cause[incident.cause], self.members[incident.id]
@@ -336,10 +346,3 @@ class IncidentIndex:
         elif incident.due_at != self._due_at.get(incident.id):
             self._due_at[incident.id] = incident.due_at
             heappush(self._due, (incident.due_at, incident.id))
-
-
-def has_strays(incident: Incident) -> bool:
-    """Whether something of it is bad elsewhere: how that is may change without it."""
-    return incident.phase != RESOLVED and bool(
-        incident.moved_zones or incident.moved_servers or incident.moved_unserved or incident.moved_short
-    )

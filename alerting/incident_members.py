@@ -1,12 +1,15 @@
 """The alerts of one incident, which of them are silenced, and what they come to, kept up to date alert by alert."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from alerting.incident_lines import current
 from alerting.incident_tally import CONSEQUENCES, IncidentTally
 from alerting.model import Alert, AlertKey, Phase
 from checks.model import Address
+
+ALERTS_PER_STEP = 200
+"""So many are counted before others have their turn."""
 
 Place = tuple[str, str | None, Address | None]
 """A zone, at a server, at an address of it."""
@@ -107,7 +110,8 @@ class IncidentMembers:
             now = current([one.alert for one in sorted(after, key=_number)])
             after = [self._at[place][alert.key] for alert in now]
         if self._heard is None and any(each.silences for each in after):
-            self._heard = self._tally()
+            for _ in self.separate():
+                pass
         for each in after:  # first, so that no name goes and comes again
             if not any(each is other for other in before):
                 self._count(each, 1)
@@ -128,14 +132,19 @@ class IncidentMembers:
             if not self.silences[silence]:
                 del self.silences[silence]
 
-    def _tally(self) -> IncidentTally:
-        """Of all, as long as none is silenced."""
+    def separate(self) -> Generator[None, None, None]:
+        """``heard`` is kept apart from ``all`` from now on, while none is silenced yet: in steps, between which nothing
+        may change.
+        """
+        if self._heard is not None:
+            return
         tally = IncidentTally()
-        for here in self._current.values():
-            for one in here:
-                tally.count(one.number, one.alert, 1)
+        for number, one in enumerate([one for here in self._current.values() for one in here]):
+            tally.count(one.number, one.alert, 1)
+            if number % ALERTS_PER_STEP == ALERTS_PER_STEP - 1:
+                yield
         tally.lose_as(self.all)
-        return tally
+        self._heard = tally
 
 
 def is_undecided(alert: Alert) -> bool:

@@ -11,7 +11,7 @@ from alerting.acknowledgement import tell_late, while_it_holds
 from alerting.audience_news import Parts, Views, readdressed, tell_audiences
 from alerting.firing import Firing
 from alerting.incident import RESOLVED, Cause, Incident, Storm
-from alerting.incident_index import IncidentIndex, has_strays
+from alerting.incident_index import IncidentIndex
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Rules, announce, announce_end
 from alerting.incident_now import Ended, as_of_now
@@ -21,6 +21,7 @@ from alerting.notification import OutboxMessage
 from alerting.reopening import NO_PAST, PastIncidents, opened_by, with_past
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, WIDER, DependencyGraph, family
 from alerting.routing import with_labels
+from alerting.silence_steps import follow_silences
 from alerting.silences import NO_SILENCES, ActiveSilences
 from alerting.storm_guard import NO_STORMS, StormGuard, Storms, is_due
 from alerting.strays import Elsewhere, handed_on
@@ -78,18 +79,19 @@ def update_in_steps(
     anew: bool = False,
 ) -> Generator[None, None, IncidentUpdate]:
     """Alerts that fire join the incident of their cause; one without alerts is resolved; what must be told is told.
-
     ``active_alerts`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
-    OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules or
-    silences than before, so every incident is looked at. Otherwise a batch costs what it changes, not what stands.
-
+    OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules
+    than before, so every incident is looked at. Otherwise a batch costs what it changes, and silences what they match.
     It pauses every few milliseconds, so that others have their turn; these must leave the alerts as they are.
     """
     before, index_before = open_incidents.incidents, open_incidents.index
-    anew = anew or (index_before is not None and index_before.silences != rules.silences)
     index, known = _indexed(open_incidents, active_alerts, changed, rules, anew=anew)
     index.whole = False
     yield
+    if not known:
+        anew = anew or (index_before is not None and index_before.silences != rules.silences)
+    elif index.silences != rules.silences:
+        yield from follow_silences(index, rules.silences)
     joining = index.joining()
     if not (before or joining or is_due(open_incidents.storms, now)):
         index.whole = True
@@ -309,7 +311,7 @@ def _as_it_was(incident: Incident, members: IncidentMembers, now: datetime) -> b
         and members.all.short.told() == incident.short
         and (incident.due_at is None or now < incident.due_at)
         and Phase.PENDING not in members.all.phases
-        and not has_strays(incident)
+        and not incident.has_strays
     )
 
 

@@ -4,7 +4,7 @@ What is in its grace goes with its cause, which may become another while others 
 nobody is told so.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from alerting.incident import Incident
@@ -19,10 +19,11 @@ from alerting.unserved import Unserved
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What stands beside one incident. ``of_zone`` has all of a zone, those that are ``is_here`` among them;
-    ``lost`` are all zones for which no server is left, or too few are.
+    """What stands beside one incident: of which ``zones`` anything does, and, by ``of_zone``, what of each, all that
+    ``is_here`` among it; ``lost`` are all zones for which no server is left, or too few are.
     """
 
+    zones: Set[str]
     of_zone: Callable[[str], Iterable[Alert]]
     is_here: Callable[[AlertKey], bool]
     lost: Mapping[str, Unserved]
@@ -31,7 +32,7 @@ class Elsewhere:
     @classmethod
     def than(cls, name: str, index: IncidentIndex) -> "Elsewhere":
         """Than the incident of that id."""
-        return cls(index.of_zone, lambda key: index.is_in(key, name), index.lost, index.dependency_graph)
+        return cls(index.zones, index.of_zone, lambda key: index.is_in(key, name), index.lost, index.dependency_graph)
 
     def is_watched(self, zone: str) -> bool:
         """Whether it is in the configuration still, if anything is."""
@@ -46,7 +47,7 @@ def strays(incident: Incident, now: IncidentTally, elsewhere: Elsewhere, over: I
     codes, servers = {*incident.codes, *incident.past_codes}, {*incident.servers, *incident.past_servers}
     return [
         alert
-        for zone in sorted(_zones(incident, now, over))
+        for zone in sorted(elsewhere.zones & _zones(incident, now, over))
         for alert in elsewhere.of_zone(zone)
         if alert.key.code in codes
         and (alert.key.server is None or alert.key.server in servers)
@@ -54,7 +55,7 @@ def strays(incident: Incident, now: IncidentTally, elsewhere: Elsewhere, over: I
     ]
 
 
-def _zones(incident: Incident, now: IncidentTally, over: Iterable[Alert]) -> Iterable[str]:
+def _zones(incident: Incident, now: IncidentTally, over: Iterable[Alert]) -> Set[str]:
     """Those of which something may have gone elsewhere."""
     names, lines = now.names, now.line_keys
     servers = {name for name in names.servers.moved_since(incident.servers) if name not in names.servers}
@@ -71,7 +72,7 @@ def handed_on(index: IncidentIndex) -> list[Incident]:
     that cause from now on, unless there is an incident of it. So nobody hears that it is over before it is.
     """
     handed = []
-    empty = [name for name in index.incidents if not index.members[name].count] if index.waits else []
+    empty = [name for name in index.incidents if not index.members[name].count]
     for name in empty:
         incident, nothing = index.incidents[name], IncidentTally()
         left = [

@@ -218,13 +218,11 @@ def advance(state: MonitorState, pending: PendingCommit, result: CheckResult, pl
 def build_commit(
     state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
 ) -> CommitSteps:
-    """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved, as where a silence
-    begins or ends.
-    """
-    anew = follow_silences(state, plan, now) or anew
+    """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
+    others = follow_silences(state, plan, now)
     disable_for(state, pending.path_changes, (key.zone for key in pending.alerts if key.check != SERIAL_CHECK))
     update = IncidentUpdate(state.open_incidents)
-    if pending.alerts or anew:
+    if pending.alerts or anew or others:
         changed, rules = tuple(pending.alerts.values()), rules_now(state, plan)
         update = yield from update_in_steps(
             state.open_incidents, state.active_alerts, changed, pending.transitions, rules, now, anew=anew

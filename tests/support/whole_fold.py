@@ -7,7 +7,6 @@ from datetime import datetime
 
 from alerting.audience_news import readdressed, tell_audiences
 from alerting.incident import RESOLVED, Cause, Incident
-from alerting.incident_index import has_strays
 from alerting.incident_lines import _kept, current, gravity, line_key
 from alerting.incident_members import is_undecided
 from alerting.incident_news import Rules, announce, announce_end
@@ -199,7 +198,7 @@ def _as_it_was(incident: Incident, active_alerts: Sequence[Alert], lost: LostZon
         and (lost.unserved.zones, lost.short.zones) == (incident.unserved, incident.short)
         and (incident.due_at is None or now < incident.due_at)
         and not any(alert.phase is Phase.PENDING for alert in active_alerts)
-        and not has_strays(incident)
+        and not incident.has_strays
     )
 
 

@@ -66,7 +66,8 @@ class Members:
         def of_zone(zone: str) -> Iterable[Alert]:
             return [alert for alert in self.grave if alert.key.zone == zone]
 
-        return Elsewhere(of_zone, self.keys.__contains__, self.lost, self.dependency_graph)
+        zones = {alert.key.zone for alert in self.grave}
+        return Elsewhere(zones, of_zone, self.keys.__contains__, self.lost, self.dependency_graph)
 
 
 def whole_lines(

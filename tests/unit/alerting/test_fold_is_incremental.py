@@ -191,7 +191,7 @@ class Twin:
         chosen = [matchers for matchers in SILENCED if self.chance.random() < 0.3]
         silences = [Silence(str(n), each, START, None, "a", "", START) for n, each in enumerate(chosen)]
         self.rules = replace(self.rules, silences=ActiveSilences(tuple(silences)))
-        self.fold([], [], anew=True)
+        self.fold([], [], anew=self.chance.random() < 0.2, by_other_silences=True)
 
     def other_severities(self) -> None:
         code = self.chance.choice([code for codes in CODES.values() for code in codes])
@@ -214,14 +214,21 @@ class Twin:
             again = {i: decode(Incident, encode(each)) for i, each in kept.items()}
             setattr(self, name, OpenIncidents(again, past=past, storms=storms))
 
-    def fold(self, changed: Sequence[Alert], transitions: Sequence[Transition], *, anew: bool = False) -> None:
+    def fold(
+        self,
+        changed: Sequence[Alert],
+        transitions: Sequence[Transition],
+        *,
+        anew: bool = False,
+        by_other_silences: bool = False,
+    ) -> None:
         before, known = dict(self.active_alerts), self.rules
         if self.chance.random() < 0.1:  # as when the service ends: nothing may come of it
             broken_off = update_in_steps(self.quick, before, changed, transitions, known, self.now)
             next(broken_off)
             broken_off.close()
         one = update_incidents(self.quick, self.active_alerts, changed, transitions, known, self.now, anew=anew)
-        other = whole_update(self.whole, before, changed, transitions, known, self.now, anew=anew)
+        other = whole_update(self.whole, before, changed, transitions, known, self.now, anew=anew or by_other_silences)
         self.compare(one, other)
 
     def remind(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from alerting.audience_news import as_told_to, heard_incidents
 from alerting.incident import Incident
 from alerting.incident_told import as_heard
+from alerting.incidents import OpenIncidents, update_in_steps
 from alerting.model import Alert, Phase, Policy, Route
 from alerting.root_cause import DependencyGraph
 from alerting.silences import ActiveSilences, Matchers, Silence
@@ -295,3 +296,23 @@ def test_an_alert_that_is_silenced_goes_and_comes_like_any_other(gone: bool) -> 
         assert desk.end(second) == []
         assert (desk.only.silenced, desk.only.silences) == (0, ())
     assert desk.wait(10) == []
+
+
+def test_a_silence_of_very_many_is_followed_in_steps() -> None:
+    names = [f"z{number:03}.example." for number in range(600)]
+    desk = Desk(topology=DependencyGraph.of([zone(name, "ns1", "ns2") for name in names]))
+    desk.fire(*(alert(name, "serial-late", "ns2") for name in names))
+    for matchers, silenced in ((Matchers(servers=("ns2",)), 600), (Matchers(zones=("z599.*",)), 1)):
+        desk.silences = ActiveSilences((Silence("1", matchers, minute(0), None, "ann", "", minute(0)),))
+        steps = update_in_steps(desk.open_incidents, desk.active_alerts, (), (), desk.rules, minute(desk.at))
+        pauses = 0
+        while silenced != desk.only.silenced:
+            try:
+                next(steps)
+                pauses += 1
+            except StopIteration as end:
+                desk.take(end.value)
+        assert pauses > 4
+    desk.open_incidents = OpenIncidents(desk.open_incidents.incidents)
+    desk.change()
+    assert desk.only.silenced == 1

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.headline import changes
+from alerting.headline import changes, headline
 from alerting.incident import Cause
+from alerting.incident_lines import lines_of
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import Alert, Phase, Reason, Transition
 from alerting.render import render
@@ -23,7 +24,7 @@ def waiting(name: str, code: str = "serial-late", server: str = "ns2") -> Alert:
 def told_with_pending(*names: str) -> Desk:
     """The zone A is late at ns2, and so are others, in their grace: one incident of ns2, which is told."""
     desk = Desk()
-    assert desk.fire(LATE[A], *map(waiting, names)) == ["oncall: opened server ns2"]
+    assert desk.fire(LATE[A], *map(waiting, names)) == [f"oncall: opened {'server ns2' if names else f'zone {A}'}"]
     assert desk.only.zones == (A, *names)
     return desk
 
@@ -142,3 +143,11 @@ def test_what_is_told_of_elsewhere_is_not_named_at_the_end(ends: bool) -> None:
     assert [each["zone"] for each in words.data["findings"]] == [A]
     if ends:
         assert said(desk.change(*over(waiting(B), alert(B, "ns-set-differs")))) == [f"oncall: resolved zone {B}"]
+
+
+def test_a_line_all_of_which_is_bad_elsewhere_is_no_line_of_what_is_over() -> None:
+    (line,) = told_with_pending().only.lines
+    elsewhere = waiting(A)
+    assert lines_of([replace(line, ended_at=None)], {}, (), (), minute(5), [elsewhere]) == ()
+    left = replace(told_with_pending().only, lines=(), moved_zones=(A,), phase="resolved")
+    assert headline(left) == f"{A}: what it was about has another cause"

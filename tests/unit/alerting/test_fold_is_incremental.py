@@ -191,7 +191,8 @@ class Twin:
         chosen = [matchers for matchers in SILENCED if self.chance.random() < 0.3]
         silences = [Silence(str(n), each, START, None, "a", "", START) for n, each in enumerate(chosen)]
         self.rules = replace(self.rules, silences=ActiveSilences(tuple(silences)))
-        self.fold([], [], anew=self.chance.random() < 0.2, by_other_silences=True)
+        anew = self.chance.random() < 0.2 or self.quick.index is None  # as a start does
+        self.fold([], [], anew=anew, by_other_silences=True)
 
     def other_severities(self) -> None:
         code = self.chance.choice([code for codes in CODES.values() for code in codes])

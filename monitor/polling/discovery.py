@@ -1,27 +1,20 @@
 """Resolves which zones are on which servers, at which addresses."""
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from checks.common.text import enumerated, format_time
-from checks.delegation import Delegation, named_by_parents
-from checks.model import Address, Server, Zone, ZonePoll
+from checks.model import Address, Server, Zone
 from checks.model.resolution import Resolution
 from checks.model.zone_table import ZoneTable
-from checks.ns_set import NsSet, names_given
 from monitor.config import addresses
 from monitor.config.errors import InvalidValue
 from monitor.config.model import Config, ServerEntry, ZoneEntry
-from monitor.polling.parents import KnownParents, find_parents
+from monitor.polling.known_parents import KnownParents
 from monitor.polling.resolver import NOT_ASKED, Lookups, NameQuestion
-from monitor.polling.sweep import ProbeQueries
 from monitor.probe.message import names
-
-if TYPE_CHECKING:  # with it comes all that is told of incidents: it is not for commands that only ask
-    from monitor.state.ports import PollMessage
 
 MAX_ADDRESSES = 32
 """Servers of a zone, and addresses of a server, that are believed to be meant."""
@@ -101,40 +94,6 @@ async def resolve_ns_names(
     look = _Resolver(lookups, found, now)
     names = {**found.names, **{name: look.resolution(_dotted(name)) for name in fresh}}
     return replace(found, names=names, ns_names=found.ns_names.union(fresh), failing={**found.failing, **look.failing})
-
-
-async def resolve_further(
-    config: Config, found: DiscoveredZones, ns_names: Iterable[str], probe: ProbeQueries, now: datetime
-) -> DiscoveredZones:
-    """The zones found, with where these names lead to, and with where parent zones are served, as far as that was not
-    known. Never raises.
-    """
-    found = await resolve_ns_names(config, found, ns_names, now)
-    parents = await find_parents(config, found.zones, found.parents, probe, now)
-    return found if parents is found.parents else replace(found, parents=parents)
-
-
-_NAMING: Mapping[str, Callable[[Zone, ZonePoll], frozenset[str]]] = {
-    NsSet.name: names_given,
-    Delegation.name: named_by_parents,
-}
-
-
-class NsNames:
-    """The names of servers that are met in NS sets, of the zones or their parents, and of which no server is known."""
-
-    def __init__(self) -> None:
-        self._names: set[str] = set()
-
-    def note(self, heard: "Iterable[PollMessage]", zones: ZoneTable[Zone], cached: DiscoveredZones) -> None:
-        for one in heard:
-            if isinstance(one, ZonePoll) and (named := _NAMING.get(one.check)) and (zone := zones.get(one.zone)):
-                self._names.update(named(zone, one).difference(cached.names))
-
-    def taken(self) -> frozenset[str]:
-        """Those that have been met since the last time."""
-        names, self._names = frozenset(self._names), set()
-        return names
 
 
 def _dotted(name: str) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from checks.base import cadence_of
 from checks.common.parent_side import ParentZone
@@ -15,11 +15,10 @@ from checks.model.zone_table import ZoneTable
 from monitor.config import addresses
 from monitor.config.errors import InvalidValue
 from monitor.config.model import Config
+from monitor.polling.known_parents import KnownParents
 from monitor.polling.resolver import Lookups
 from monitor.polling.sweep import ProbeQueries
 
-LIFETIME = timedelta(hours=1)
-"""How long it is believed where the servers of a parent zone are."""
 MAX_SERVERS, MAX_ADDRESSES = 16, 4
 """Servers of a parent zone, and addresses of each, that are believed to be meant."""
 MAX_IN_FLIGHT = 32
@@ -27,18 +26,6 @@ MAX_IN_FLIGHT = 32
 ADDRESS_TYPES = ("A", "AAAA")
 MAX_ASKED = 3
 """Servers that are asked for the next zone below, one after the other, when finding the way down from the roots."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownParents:
-    """What is known of names above zones: the zone that begins there, None where none does; and since when."""
-
-    zones: Mapping[str, ParentZone | None] = field(default_factory=dict)
-    at: Mapping[str, datetime] = field(default_factory=dict)
-
-    def is_due(self, name: str, now: datetime) -> bool:
-        known = self.at.get(name)
-        return known is None or not timedelta(0) <= now - known < LIFETIME
 
 
 async def find_parents(

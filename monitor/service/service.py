@@ -22,7 +22,8 @@ from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import monotonic, now
 from monitor.config.errors import ConfigError
 from monitor.config.model import Config
-from monitor.polling.discovery import DiscoveredZones, NsNames, resolve, resolve_further
+from monitor.polling.discovery import DiscoveredZones, resolve
+from monitor.polling.further_names import NsNames, resolve_further
 from monitor.polling.poller import Poller
 from monitor.polling.stored_addresses import recall_addresses
 from monitor.probe.cannot_listen import CannotListen
@@ -302,8 +303,7 @@ class Service:
                 await self._evaluator.select_for_full_poll(group)
             elif group.check == Delegation.name:
                 await self._resolve_further()
-            swept = await self._poller.sweep(group)
-            if swept is None:
+            if (swept := await self._poller.sweep(group)) is None:
                 return
             await self._queue.caught_up()
             self._poller.serials_evaluated()

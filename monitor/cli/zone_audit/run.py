@@ -9,7 +9,8 @@ from monitor.cli.zone_audit.target import AuditTarget
 from monitor.cli.zone_check.check_zone import SECOND_LOOK_DELAY, look_at
 from monitor.cli.zone_check.deadline import Deadline
 from monitor.clock import now
-from monitor.polling.discovery import DiscoveredZones, resolve, resolve_further
+from monitor.polling.discovery import DiscoveredZones, resolve
+from monitor.polling.further_names import resolve_further
 from monitor.probe.client.client import DnsClient
 
 MAX_ZONES_AT_ONCE = 16

@@ -24,8 +24,9 @@ from monitor.cli.zone_check.target import CheckTarget, with_checks
 from monitor.cli.zone_check.witnesses import witnessed
 from monitor.clock import now
 from monitor.config.model import Config
-from monitor.polling.discovery import DiscoveredZones, resolve, resolve_further, resolve_ns_names
+from monitor.polling.discovery import DiscoveredZones, resolve, resolve_ns_names
 from monitor.polling.earlier_serials import from_earlier
+from monitor.polling.further_names import resolve_further
 from monitor.polling.sweep import ProbeQueries, poll_zone
 from monitor.probe.client.client import DnsClient
 from monitor.service.plan import with_resolved_names

@@ -14,7 +14,8 @@ from checks.model.zone_table import ZoneTable
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.config.sections import Resolver
-from monitor.polling.parents import KnownParents, find_parents
+from monitor.polling.known_parents import KnownParents
+from monitor.polling.parents import find_parents
 from monitor.probe.types import Prober
 from tests.support.lab.model import Content
 from tests.support.lab.topology import Lab

@@ -9,7 +9,8 @@ from checks.delegation import Delegation
 from checks.model import Address, Observation, Query, Server, Zone
 from checks.model.zone_table import ZoneTable
 from monitor.config.model import Config
-from monitor.polling.parents import LIFETIME, KnownParents, find_parents
+from monitor.polling.known_parents import LIFETIME, KnownParents
+from monitor.polling.parents import find_parents
 from tests.support.discovery import NOON, config, hurried
 from tests.support.resolver import FakeResolver, resolving
 

@@ -15,10 +15,10 @@ from monitor.polling.discovery import (
     FAILURE_TOLERANCE,
     MAX_NS_NAMES,
     DiscoveredZones,
-    NsNames,
     resolve,
     resolve_ns_names,
 )
+from monitor.polling.further_names import NsNames
 from monitor.service.plan import plan_of
 from tests.support.discovery import DATA, LATER, NOON, config, hosted, hurried
 from tests.support.observations import NOON as SEEN

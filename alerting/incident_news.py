@@ -179,7 +179,7 @@ def _event(
     stays = notified.flapping and not told.heard.flapping and bool(firing.codes)
     if (stays or _grown(told.heard, notified, firing)) and update_at <= now:
         return IncidentEvent.WORSENED
-    if told.heard.flapping and not notified.flapping and update_at <= now:
+    if told.heard.flapping and not notified.flapping and firing.codes and update_at <= now:
         return IncidentEvent.REMINDED
     eased = _eased(told, notified)
     if eased and _eased_at(incident, notified) <= now and not incident.recovering:

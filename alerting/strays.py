@@ -67,6 +67,16 @@ def _zones(incident: Incident, now: IncidentTally, over: Iterable[Alert]) -> Set
     return moved.union(incident.moved_zones)
 
 
+def told_in_grace(index: IncidentIndex) -> set[AlertKey]:
+    """What is in its grace, and of zones that somebody was told of as bad in the incident in which it counts."""
+    told: set[AlertKey] = set()
+    for name, incident in index.incidents.items():
+        known = incident.notified, *(part.notified for part in incident.parts)
+        zones = {zone for each in known if each is not None for zone in each.zones}
+        told.update(key for key in index.members[name] if index.is_waiting(key) and key.zone in zones)
+    return told
+
+
 def handed_on(index: IncidentIndex) -> list[Incident]:
     """Incidents of which nothing is left but what is in its grace, or fires just now, and has another cause: they have
     that cause from now on, unless there is an incident of it. So nobody hears that it is over before it is.

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import withdraw
 from alerting.model import Phase
+from alerting.strays import told_in_grace
 from checks.model import Family
 from checks.zone_state.connectivity import offline_families
 from checks.zone_state.doubt import hear, weigh
@@ -47,8 +48,12 @@ def follow_offline(state: MonitorState, pending: PendingCommit) -> None:
 
 
 def withdraw_pending(state: MonitorState, pending: PendingCommit, offline: str, now: datetime) -> None:
-    """An alert that was pending as we went offline over a family is withdrawn: that was us already."""
-    for alert in [a for a in state.active_alerts.values() if a.phase is Phase.PENDING]:
+    """An alert that was pending as we went offline over a family is withdrawn: that was us already. But not what was
+    told as bad with others: that it is not any more nobody has seen, so it stays until somebody can look.
+    """
+    index = state.open_incidents.index
+    told = told_in_grace(index) if index is not None else ()
+    for alert in [a for a in state.active_alerts.values() if a.phase is Phase.PENDING and a.key not in told]:
         if alert.key.address is not None and alert.key.address.family.value == offline:
             over, _ = withdraw(alert, now)
             pending.alerts[alert.key] = over

@@ -115,6 +115,17 @@ def test_a_server_that_is_told_and_begins_to_come_and_go_says_so_once() -> None:
     assert "It comes and goes." in render(told).text
 
 
+def test_that_it_comes_and_goes_is_said_while_it_is_bad_whatever_else_has_it_looked_at() -> None:
+    """So it is whether other silences or its own alert are why."""
+    story, fired = Desk(), alert("a.example.", "serial-late", "ns2")
+    assert story.fire(fired) == ["oncall: opened zone a.example."]
+    story.at += 10
+    flapping = replace(fired, flapping=True)
+    assert story.move(Phase.RECOVERING, flapping) == []
+    assert story.only.due_at is None
+    assert story.move(Phase.FIRING, flapping) == ["oncall: reminded zone a.example."]
+
+
 def test_what_is_bad_again_within_an_hour_is_the_same_incident_and_later_another() -> None:
     story = desk()
     away = (story.zones, DEAD, "ns2")

@@ -11,6 +11,7 @@ from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import Alert, Phase, Reason, Transition
 from alerting.render import render
 from alerting.root_cause import DependencyGraph
+from alerting.strays import told_in_grace
 from tests.support.alerts import alert, minute, zone
 from tests.support.incident_desk import A, B, C, D, Desk, said
 
@@ -143,6 +144,14 @@ def test_what_is_told_of_elsewhere_is_not_named_at_the_end(ends: bool) -> None:
     assert [each["zone"] for each in words.data["findings"]] == [A]
     if ends:
         assert said(desk.change(*over(waiting(B), alert(B, "ns-set-differs")))) == [f"oncall: resolved zone {B}"]
+
+
+def test_what_was_told_in_its_grace_is_known_from_what_came_later() -> None:
+    desk = told_with_pending(B)
+    assert said(desk.change(waiting(C))) == []
+    assert desk.only.zones == (A, B, C)
+    assert desk.open_incidents.index is not None
+    assert told_in_grace(desk.open_incidents.index) == {waiting(B).key}
 
 
 def test_a_line_all_of_which_is_bad_elsewhere_is_no_line_of_what_is_over() -> None:

@@ -217,6 +217,29 @@ def test_offline_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> Non
     assert not memory.active_alerts
 
 
+def test_offline_nobody_hears_that_what_was_told_in_its_grace_is_back() -> None:
+    """The zones a and b are silent at ns2, which is told when a fires. What c has, is not told yet and was us."""
+    memory, a, b, c = MonitorState(), zone(name="a.example."), zone(name="b.example."), zone(name="c.example.")
+    rules = plan(a, b, c, checks=BOTH, policy=Policy(grace=timedelta(minutes=2), settle=timedelta(0)))
+    heard(memory, [reached(a, minute(0), ns1="10", ns2="-")], rules)
+    told = heard(memory, [reached(one, minute(1), ns1="10", ns2="-") for one in (a, b)], rules, 1)
+    told += heard(memory, [reached(a, minute(2), ns1="10", ns2="-")], rules, 2)
+    told += reminders(memory, rules, minute(3)).messages
+    assert [(message.event, message.incident.zones) for message in told] == [(IncidentEvent.OPENED, (a.name, b.name))]
+    heard(memory, [reached(c, minute(2.5), ns1="10", ns2="-")], rules, 2.5)
+    later: list[OutboxMessage] = []
+    for at in range(3, 60):
+        polls = [poll for one in (a, b, c) for poll in (looks(one, minute(at), ns1="-", ns2="-"),
+                 reached(one, minute(at), ns1="-", ns2="-"))]  # fmt: skip
+        later += heard(memory, polls, rules, at)
+        later += reminders(memory, rules, minute(at + 0.5)).messages
+    assert template_ids(later) == [(IncidentEvent.OPENED, "vantage local")]
+    assert {key.zone for key in memory.active_alerts} == {MONITOR, a.name, b.name}
+    polls = [poll for one in (a, b, c) for poll in (looks(one, minute(60), ns1="10", ns2="10"),
+             reached(one, minute(60), ns1="10", ns2="10"))]  # fmt: skip
+    assert (IncidentEvent.RESOLVED, "server ns2") in template_ids(heard(memory, polls, rules, 60))
+
+
 def test_offline_over_one_family_only_that_is_not_evaluated() -> None:
     watched = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
     memory = MonitorState()

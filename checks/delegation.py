@@ -142,7 +142,7 @@ class Delegation:
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if not seen:
             parent = parent_of(zone, self.parents)
-            places = parent.places() if parent is not None else ()
+            places = parent.places_for(zone.name) if parent is not None else ()
             above = [delegation_query(zone, server, address) for server, address in places]
             return [*above, *(Query(zone.name, s.name, at, zone.name, "NS") for s, at in visible(zone))]
         asked = {one.query for one in seen}

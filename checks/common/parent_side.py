@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
+from zlib import crc32
 
 from checks.common.text import enumerated, server_at
 from checks.model import Address, Observation, Outcome, Query, Referral, Server, Shape, Zone
@@ -13,12 +14,20 @@ MAX_PARENT_ADDRESSES = 32
 """Addresses of a parent zone that are asked; the root and com have 26."""
 
 
+MAX_QUESTIONS = 20_000
+"""Questions to the servers of one parent zone, at one look at all zones below it; but for each zone …"""
+MIN_ASKED = 4
+"""… so many of its addresses are asked in any case: most have two each, one of each family."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParentZone:
     """The zone in which another is delegated, and its servers with their addresses."""
 
     name: str
     servers: tuple[Server, ...]
+    zones: int = field(default=0, compare=False)
+    """How many zones below it are watched, as far as that was counted."""
 
     def places(self) -> Iterator[tuple[Server, Address]]:
         """Every address that is asked, in order; none twice."""
@@ -28,6 +37,17 @@ class ParentZone:
                 if len(found) < MAX_PARENT_ADDRESSES:
                     found.setdefault(address, server)
         return ((server, address) for address, server in found.items())
+
+    def places_for(self, zone: str) -> list[tuple[Server, Address]]:
+        """The addresses that are asked for this zone: all, unless very many zones are watched below. Then each zone has
+        some of them, always the same, and all of them are asked for some zones.
+        """
+        every = list(self.places())
+        most = max(MIN_ASKED, MAX_QUESTIONS // max(1, self.zones))
+        if len(every) <= most:
+            return every
+        first = crc32(zone.encode()) % len(every)
+        return [every[(first + number) % len(every)] for number in range(most)]
 
 
 Parents = Mapping[str, ParentZone | None]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -28,6 +29,10 @@ MAX_ASKED = 3
 """Servers that are asked for the next zone below, one after the other, when finding the way down from the roots."""
 
 
+Found = dict[str, ParentZone | None]
+"""Name → the zone that begins there, None where none does."""
+
+
 async def find_parents(
     config: Config, zones: ZoneTable[Zone], known: KnownParents, probe: ProbeQueries, now: datetime
 ) -> KnownParents:
@@ -49,11 +54,21 @@ async def find_parents(
     fresh = await finder.find(due, settled)
     kept = {name: known.zones[name] for name in wanted.intersection(known.zones)}
     since = {name: known.at[name] for name in kept}
-    return KnownParents({**kept, **fresh}, {**since, **dict.fromkeys(fresh, now)})
+    return KnownParents(_counted({**kept, **fresh}, children), {**since, **dict.fromkeys(fresh, now)})
 
 
-def _children(check: Delegation, config: Config, zones: ZoneTable[Zone]) -> list[str]:
-    """One zone for each name right above zones whose parent is to be found."""
+def _counted(found: Found, children: Mapping[str, int]) -> Found:
+    """Each parent zone with how many zones are watched below it."""
+    counts: Counter[str] = Counter()
+    for child, count in children.items():
+        above = next((one for name in ancestors(child) if (one := found.get(name)) is not None), None)
+        if above is not None:
+            counts[above.name] += count
+    return {name: one and replace(one, zones=counts[name]) for name, one in found.items()}
+
+
+def _children(check: Delegation, config: Config, zones: ZoneTable[Zone]) -> Mapping[str, int]:
+    """One zone for each name right above zones whose parent is to be found, and how many these are."""
     asked = {
         template_id
         for template_id, zone in enumerate(zones.templates)
@@ -62,14 +77,11 @@ def _children(check: Delegation, config: Config, zones: ZoneTable[Zone]) -> list
         and check.applies(replace(zone, name="example."))
     }
     first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for name, template_id in zip(zones.names, zones.template_ids, strict=True):
         if template_id in asked and name != ".":
-            first.setdefault(next(iter(ancestors(name))), name)
-    return list(first.values())
-
-
-Found = dict[str, ParentZone | None]
-"""Name → the zone that begins there, None where none does."""
+            counts[first.setdefault(next(iter(ancestors(name))), name)] += 1
+    return counts
 
 
 class _ByResolver:

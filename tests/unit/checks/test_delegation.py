@@ -404,6 +404,18 @@ def test_no_more_addresses_of_a_parent_are_asked_than_anybody_has() -> None:
     assert len(list(ParentZone("com.", (Server("a.nic", many),)).places())) == 32
 
 
+def test_of_a_parent_of_very_many_zones_each_zone_has_some_addresses_and_all_have_some_zones() -> None:
+    every = tuple(
+        Server(f"{letter}.nic", (Address(f"203.0.113.{number}"),)) for number, letter in enumerate("abcdefgh")
+    )
+    few, many = ParentZone("com.", every, zones=2500), ParentZone("com.", every, zones=100_000)
+    names = [f"zone{number}.com." for number in range(200)]
+    assert {len(few.places_for(name)) for name in names} == {8}
+    assert {len(set(many.places_for(name))) for name in names} == {4}
+    assert {address for name in names for _, address in many.places_for(name)} == {s.addresses[0] for s in every}
+    assert many.places_for(names[0]) == many.places_for(names[0])
+
+
 def test_names_above_a_name() -> None:
     assert list(ancestors("a.b.")) == ["b.", "."]
     assert list(ancestors(r"a\.b.c\\.d.")) == [r"c\\.d.", "d.", "."]

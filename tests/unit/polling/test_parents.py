@@ -58,6 +58,12 @@ async def test_one_question_finds_the_parent_of_all_zones_under_it() -> None:
         ]  # fmt: skip
 
 
+async def test_how_many_zones_are_below_a_parent_is_counted() -> None:
+    async with resolving(DATA) as resolver:
+        found = await find(asking(resolver), zones("a.com.", "b.com.", "www.deep.example.com.", "x.nowhere.com."))
+    assert {name: one.zones for name, one in found.zones.items() if one} == {"com.": 3, "example.com.": 1}
+
+
 async def test_names_at_which_no_zone_begins_are_passed() -> None:
     async with resolving(DATA) as resolver:
         found = await find(asking(resolver), zones("www.deep.example.com.", "gone.nowhere.com."))

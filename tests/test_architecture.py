@@ -72,6 +72,12 @@ def test_no_module_of_the_monitor_is_without_a_room() -> None:
     assert len(rooms) <= 16
 
 
+def test_the_layers_are_as_few_as_anybody_can_remember() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [one["layers"] for one in settings["contracts"] if one["type"] == "layers"]
+    assert sum(map(len, layers)) <= 16
+
+
 def test_no_import_goes_in_a_circle_between_rooms_or_inside_one() -> None:
     known = imports()
     assert circles(known) == []

@@ -1,6 +1,5 @@
 """The check delegation: the parent zone names the zone's nameservers, their addresses and keys as the zone has them."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from checks.common.parent_side import (
     parent_of,
     unanswered,
 )
+from checks.common.reachable_addresses import is_public, may_be_asked
 from checks.common.response_faults import fault
 from checks.common.text import enumerated, format_duration, format_time, server_at
 from checks.model import (
@@ -42,6 +42,7 @@ from checks.model import (
     Outcome,
     Query,
     Referral,
+    Transport,
     Zone,
     ZonePoll,
 )
@@ -91,8 +92,11 @@ class Delegation:
     the NS records, glue, and the DS records or the proof that there are none. Who serves the zone as well is asked for
     the DS records by themselves (RFC 4035 section 3.1.4.1). 2. Ask every visible address of the zone for its NS
     records; the first that answers, the primary's first, for the zone's DNSKEY records and for A and AAAA of the names
-    within the zone. 3. Ask the servers that the parent names, and that are not watched, whether they serve the zone.
-    4. Compare. What most of the parent's servers say is the delegation; among the zone's own the set that most have.
+    within the zone.
+    3. Ask the servers that the parent names, and that are not watched, whether they serve the zone; none at an address
+    of a private network that the Internet names. 4. Where a referral that came over UDP has no address, or another, ask
+    once more over TCP: not every server says that glue was left out. 5. Compare. What most of the parent's servers say
+    is the delegation; among the zone's own the set that most have.
 
     What is not the zone's own is asked slowly (`max_qps_per_foreign_server`). Where the zone has no server with an
     address that the whole Internet reaches, and neither `parent` nor `roots` says where to ask, it is not asked:
@@ -134,7 +138,7 @@ class Delegation:
         if zone.name == "." or zone.removed:
             return False
         shown = [address for server, address in zone.server_addresses() if not server.hidden]
-        return bool(shown) and (bool(self.roots) or bool(zone.parent) or any(map(_is_public, shown)))
+        return bool(shown) and (bool(self.roots) or bool(zone.parent) or any(is_public(at.host) for at in shown))
 
     def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
         return ()
@@ -143,7 +147,7 @@ class Delegation:
         if not seen:
             parent = parent_of(zone, self.parents)
             places = parent.places_for(zone.name) if parent is not None else ()
-            above = [delegation_query(zone, server, address) for server, address in places]
+            above = [delegation_query(zone, server.name, address) for server, address in places]
             return [*above, *(Query(zone.name, s.name, at, zone.name, "NS") for s, at in visible(zone))]
         asked = {one.query for one in seen}
         return [query for query in self._more(zone, seen) if query not in asked]
@@ -185,7 +189,10 @@ class Delegation:
                     yield from (Query(zone.name, server.name, address, name, type_) for type_ in GLUE_TYPES)
         if most is not None and referral is not None:
             for name, address in self._strangers(zone, referral, most.address.port):
-                yield Query(zone.name, name, address, zone.name, "SOA", foreign=True)
+                if may_be_asked(address.host, most.address.host):
+                    yield Query(zone.name, name, address, zone.name, "SOA", foreign=True)
+            if most.over_udp and any(isinstance(one, Finding) for one in glue_findings(zone, referral, seen)):
+                yield delegation_query(zone, most.server, most.address, Transport.TCP)
 
     def _strangers(self, zone: Zone, referral: Referral, port: int) -> list[tuple[str, Address]]:
         """The nameservers of the parent's that are not watched, as far as is known where they are; at the ``port`` of
@@ -241,11 +248,17 @@ class Delegation:
 
 
 def _lame(strangers: Iterable[tuple[str, Address]], seen: Iterable[Observation]) -> Iterator[Finding | Inconclusive]:
-    heard = {(one.server, one.address): one for one in seen if one.query.foreign and one.query.qtype == "SOA"}
+    every = tuple(seen)
+    heard = {(one.server, one.address): one for one in every if one.query.foreign and one.query.qtype == "SOA"}
+    families = {one.address.family for one in every if one.outcome is Outcome.ANSWERED}
     for place in strangers:
         one = heard.get(place)
         if one is None or one.outcome is Outcome.UNASKED:
             yield Inconclusive(*place, reason="it was not asked whether it serves the zone")
+        elif one.outcome.no_response and place[1].family not in families:
+            yield Inconclusive(
+                *place, reason=f"nothing was heard over {place[1].family.value.replace('ip', 'IP')} at all"
+            )
         elif one.outcome is not Outcome.ANSWERED:
             text = f"the parent names {server_at(*place)}, which gives no answer for the zone: {one.outcome}"
             yield Finding(LAME.code, text, *place)
@@ -257,10 +270,6 @@ def named_by_parents(zone: Zone, poll: ZonePoll) -> frozenset[str]:
     """The names, without final dot, of nameservers that a parent named without saying where they are."""
     referrals = (one.referral for one in parent_answers(zone, poll.seen) if one.referral is not None)
     return frozenset(_plain(n) for found in referrals for n in found.nameservers if not found.addresses(n))
-
-
-def _is_public(address: Address) -> bool:
-    return ipaddress.ip_address(address.host).is_global
 
 
 def _plain(name: str) -> str:

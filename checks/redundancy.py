@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common.prefix_table import PrefixTable
+from checks.common.reachable_addresses import is_public
 from checks.common.text import enumerated
 from checks.model import Address, Family, Finding, Observation, Query, Server, Zone, ZonePoll
 from checks.model.finding_type import FindingType, Severity
@@ -72,7 +72,7 @@ class Redundancy:
     version_bound: ClassVar[bool] = False
 
     def applies(self, zone: Zone) -> bool:
-        return any(_is_public(address.host) for server in _visible(zone) for address in server.addresses)
+        return any(is_public(address.host) for server in _visible(zone) for address in server.addresses)
 
     def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
         return (StandingQuestion(zone.name, "SOA"),)
@@ -95,7 +95,7 @@ class Redundancy:
         every = [address for server in servers for address in server.addresses]
         if self.ipv6 and not any(address.family is Family.IPV6 for address in every):
             yield Finding(NO_IPV6.code, f"none of the {len(every)} addresses of the zone's servers is an IPv6 address")
-        if len(servers) > 1 and all(_is_public(address.host) for address in every):
+        if len(servers) > 1 and all(is_public(address.host) for address in every):
             yield from _one_prefix(servers)
             yield from self._one_as(every)
 
@@ -110,12 +110,6 @@ class Redundancy:
 def _visible(zone: Zone) -> Sequence[Server]:
     """The servers that resolvers are to ask."""
     return [server for server in zone.servers if not server.hidden]
-
-
-@lru_cache(maxsize=4096)
-def _is_public(host: str) -> bool:
-    """Whether it is an address of the Internet: none of a private network, of this machine, or of an example."""
-    return ip_address(host).is_global
 
 
 def _single(server: Server) -> Finding:
@@ -137,7 +131,7 @@ def _shared(servers: Sequence[Server]) -> Iterator[Finding]:
     for server in servers:
         for address in server.addresses:
             other = first.setdefault(address.host, server)
-            if other is not server and _is_public(address.host):
+            if other is not server and is_public(address.host):
                 text = (
                     f"{server.name} and {other.name} are both at {address.host}: they are one server, and fail together"
                 )

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from zlib import crc32
 
 from checks.common.text import enumerated, server_at
-from checks.model import Address, Observation, Outcome, Query, Referral, Server, Shape, Zone
+from checks.model import Address, Observation, Outcome, Query, Referral, Server, Shape, Transport, Zone
 from checks.model.relative_names import ancestors
 
 MAX_PARENT_ADDRESSES = 32
@@ -94,6 +94,8 @@ class ParentAnswer:
     denied: bool = False
     why: str = ""
     """Why nothing is known, in words: "ns.example (192.0.2.1) …"."""
+    over_udp: bool = False
+    """It came in one datagram, in which glue may have had no room: not every server says so (RFC 9471)."""
 
     @property
     def at(self) -> str:
@@ -107,9 +109,9 @@ class ParentAnswer:
         return (self.referral.nameservers, self.referral.ds) if self.referral is not None else None
 
 
-def delegation_query(zone: Zone, server: Server, address: Address) -> Query:
+def delegation_query(zone: Zone, server: str, address: Address, transport: Transport = Transport.UDP) -> Query:
     """For the NS records, with signatures: a referral has the DS records beside them (RFC 4035 section 3.1.4)."""
-    return Query(zone.name, server.name, address, zone.name, "NS", dnssec=True, foreign=True)
+    return Query(zone.name, server, address, zone.name, "NS", transport, dnssec=True, foreign=True)
 
 
 def ds_query(zone: Zone, server: str, address: Address) -> Query:
@@ -118,19 +120,26 @@ def ds_query(zone: Zone, server: str, address: Address) -> Query:
 
 
 def parent_answers(zone: Zone, seen: Iterable[Observation]) -> list[ParentAnswer]:
-    """What the parent's servers said, in the order in which they were heard."""
+    """What the parent's servers said, in the order in which they were heard; of who was asked again, over TCP, the
+    answer to that, if there is one.
+    """
     every = [one for one in seen if one.query.foreign and one.query.qname == zone.name]
     ds = {(one.server, one.address): one for one in every if one.query.qtype == "DS"}
-    return [_parent_answer(zone, one, ds.get((one.server, one.address))) for one in every if one.query.qtype == "NS"]
+    last: dict[tuple[str, Address], Observation] = {}
+    for one in every:
+        place = (one.server, one.address)
+        if one.query.qtype == "NS" and (place not in last or one.outcome is Outcome.ANSWERED):
+            last[place] = one
+    return [_parent_answer(zone, one, ds.get(place)) for place, one in last.items()]
 
 
 def _parent_answer(zone: Zone, seen: Observation, ds: Observation | None) -> ParentAnswer:
     where = (seen.server, seen.address)
     if seen.outcome is not Outcome.ANSWERED:
         return ParentAnswer(*where, Delegated.UNKNOWN, why=f"gives no answer: {seen.outcome}")
-    found = seen.referral
+    found, udp = seen.referral, seen.transport is Transport.UDP
     if found is not None and found.zone == zone.name and seen.rcode == "NOERROR":
-        return ParentAnswer(*where, Delegated.YES, found, found.ds, found.denied)
+        return ParentAnswer(*where, Delegated.YES, found, found.ds, found.denied, over_udp=udp)
     if seen.authoritative and seen.shape is Shape.RECORDS and seen.rcode == "NOERROR":
         records, denied = _ds_records(ds)
         return ParentAnswer(*where, Delegated.SERVED, ds=records, denied=denied, why=SERVES_BOTH)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from checks.base import cadence_of
 from checks.common.parent_side import ParentZone
+from checks.common.reachable_addresses import may_be_asked
 from checks.delegation import Delegation
 from checks.model import PORT, Address, Observation, Outcome, Query, Server, Shape, Zone
 from checks.model.relative_names import ancestors
@@ -25,6 +26,8 @@ MAX_SERVERS, MAX_ADDRESSES = 16, 4
 MAX_IN_FLIGHT = 32
 """Names that are looked for at one time, on the way down from the roots."""
 ADDRESS_TYPES = ("A", "AAAA")
+INTERNET = "198.41.0.4"
+"""An address that stands for the public root: what the resolver finds has been told by it."""
 MAX_ASKED = 3
 """Servers that are asked for the next zone below, one after the other, when finding the way down from the roots."""
 
@@ -95,17 +98,22 @@ class _ByResolver:
         """Whether a zone begins there; None: that cannot be told."""
         while wanted := {name for child in children if (name := _next_above(child, begins)) is not None}:
             await self._lookups.ask((name, "NS") for name in wanted)
-            answers = self._lookups.answers
-            begins |= {name: bool(answers[name, "NS"]) if (name, "NS") in answers else None for name in wanted}
+            begins |= {name: self._begins(name) for name in wanted}
         fresh = {name: one for name, one in begins.items() if name not in known}
         hosts = {host for name, one in fresh.items() if one for host in self._hosts(name)}
         await self._lookups.ask((host, type_) for host in hosts for type_ in ADDRESS_TYPES)
         found: Found = {name: None for name, one in fresh.items() if one is False}
         for name, one in fresh.items():
             where = {host: resolved(self._lookups, host) for host in self._hosts(name)} if one else {}
-            if servers := tuple(_servers(where)):
+            if servers := tuple(_servers(where, INTERNET)):
                 found[name] = ParentZone(name, servers)
         return found
+
+    def _begins(self, name: str) -> bool | None:
+        """At an alias no zone begins: the NS records are those of its target."""
+        if (name, "NS") not in self._lookups.answers:
+            return None
+        return bool(self._lookups.answers[name, "NS"]) and (name, "NS") not in self._lookups.aliases
 
     def _hosts(self, name: str) -> list[str]:
         return sorted(self._lookups.answers[name, "NS"])[:MAX_SERVERS]
@@ -163,7 +171,7 @@ class _FromRoots:
             return True
         else:
             return False
-        servers = tuple(_servers(where, seen.address.port))
+        servers = tuple(_servers(where, seen.address.host, seen.address.port))
         if servers:
             self.found[name] = ParentZone(name, servers)
         return bool(servers)
@@ -197,11 +205,13 @@ def _next_above(child: str, begins: Mapping[str, bool | None]) -> str | None:
     return None
 
 
-def _servers(where: Mapping[str, tuple[str, ...]], port: int = PORT) -> Iterator[Server]:
-    """Those of which it is known where they are. Below a root at another port than 53 all are at that port."""
+def _servers(where: Mapping[str, tuple[str, ...]], told_by: str, port: int = PORT) -> Iterator[Server]:
+    """Those of which it is known where they are, and that may be asked there. Below a root at another port than 53 all
+    are at that port.
+    """
     for host, found in sorted(where.items()):
-        if found:
-            yield Server(host.removesuffix(".") or ".", tuple(Address(ip, port) for ip in found[:MAX_ADDRESSES]))
+        if usable := [ip for ip in found if may_be_asked(ip, told_by)]:
+            yield Server(host.removesuffix(".") or ".", tuple(Address(ip, port) for ip in usable[:MAX_ADDRESSES]))
 
 
 def resolved(lookups: Lookups, host: str) -> tuple[str, ...]:

@@ -9,7 +9,19 @@ import pytest
 from checks.common.parent_side import SERVES_BOTH, ParentZone, parent_of
 from checks.delegation import Delegation, named_by_parents
 from checks.evaluation import run_check
-from checks.model import Address, CheckResult, Health, Observation, Query, Referral, Server, Shape, Zone, ZonePoll
+from checks.model import (
+    Address,
+    CheckResult,
+    Health,
+    Observation,
+    Query,
+    Referral,
+    Server,
+    Shape,
+    Transport,
+    Zone,
+    ZonePoll,
+)
 from checks.model.relative_names import ancestors, is_within
 from checks.model.resolution import Resolution
 from checks.zone_state.model import ZoneState
@@ -49,6 +61,7 @@ class Scene:
     keys: ZoneKey | str | None = None
     ds: Said = ()
     strangers: dict[str, str] = field(default_factory=dict)
+    over_tcp: Referral | str | None = None
     names: dict[str, Resolution] = field(default_factory=lambda: dict(NAMES))
     zone: Zone = field(default_factory=watched)
 
@@ -65,7 +78,8 @@ class Scene:
 
     def _answer(self, query: Query) -> Observation:
         if query.foreign and query.qtype == "NS":
-            return self._above(query, self.parents[query.address])
+            again = self.over_tcp if query.transport is Transport.TCP else None
+            return self._above(query, again or self.parents[query.address])
         if query.foreign and query.qtype == "SOA":
             return seen(query, self.strangers.get(query.server, "-"))
         if query.qtype == "DS":
@@ -219,6 +233,39 @@ def test_glue_that_is_missing_or_other_than_in_the_zone() -> None:
         "the parent gives 192.0.2.1 for ns1.example.com; the zone has 192.0.2.9 and 2001:db8::9"
     )
     assert text(Scene(hosts={}).result()).endswith("; the zone has none")
+
+
+def test_glue_that_had_no_room_in_a_datagram_is_asked_for_over_tcp() -> None:
+    short, there = replace(GIVEN, glue=()), {("ns1.example.com.", "A"): ("192.0.2.1",)}
+    scene = Scene({FIRST: short, SECOND: GIVEN}, hosts=there, over_tcp=GIVEN)
+    assert [one.query.address for one in scene.poll().seen if one.query.transport is Transport.TCP] == [FIRST]
+    assert scene.result().findings == ()
+    both = {**there, ("ns1.example.com.", "AAAA"): ("2001:db8::1",)}
+    whole = replace(GIVEN, glue=(*GLUE, ("ns1.example.com.", "2001:db8::1")))
+    assert Scene(hosts=both, over_tcp=whole).result().findings == ()
+    for nothing_more in ("-", short):
+        assert found(replace(scene, over_tcp=nothing_more).result()) == {("glue-missing", "ns1.example.com")}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.1", "::1", "0.0.0.0", "64:ff9b::7f00:1"])
+def test_the_internet_leads_nobody_into_private_networks(host: str) -> None:
+    glue = (*GLUE, ("ns9.example.com.", host))
+    given = replace(GIVEN, nameservers=("ns1.example.com.", "ns9.example.com."), glue=glue)
+    for above, asked in ((Address("8.8.8.8"), False), (FIRST, host != "0.0.0.0")):
+        poll = (scene := Scene({above: given}, strangers={"ns9.example.com": "-"})).poll()
+        assert any(one.query.qtype == "SOA" for one in poll.seen) is asked
+        assert ("delegation-lame" in {one.code for one in scene.result(poll).findings}) is (asked and ":" not in host)
+
+
+def test_silence_over_a_family_over_which_nothing_is_heard_accuses_no_stranger() -> None:
+    given = replace(GIVEN, nameservers=(*NS, "ns9.example.org."))
+    scene = Scene({FIRST: given}, own={"ns1": given.nameservers, "ns2": given.nameservers})
+    scene.names["ns9.example.org"] = Resolution(("2001:db8::9",))
+    result = scene.result()
+    assert result.findings == ()
+    assert "nothing was heard over IPv6 at all" in {one.reason for one in result.unsure}
+    heard = replace(scene, parents={FIRST: given, Address("2001:db8::53"): given})
+    assert found(heard.result()) == {("delegation-lame", "ns9.example.org")}
 
 
 def test_glue_of_a_name_that_only_the_parent_has_is_told_of_by_its_name_alone() -> None:

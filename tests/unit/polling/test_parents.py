@@ -16,15 +16,15 @@ from tests.support.resolver import FakeResolver, resolving
 
 DATA = {
     ("com.", "NS"): ["b.nic.example.", "A.NIC.example."],
-    ("a.nic.example.", "A"): ["203.0.113.1"],
-    ("a.nic.example.", "AAAA"): ["2001:db8::1"],
-    ("b.nic.example.", "A"): ["203.0.113.2"],
+    ("a.nic.example.", "A"): ["9.9.9.1"],
+    ("a.nic.example.", "AAAA"): ["2620:fe::1"],
+    ("b.nic.example.", "A"): ["9.9.9.2"],
     ("example.com.", "NS"): ["ns1.example.com."],
     ("ns1.example.com.", "A"): ["8.8.8.8"],
     ("deep.example.com.", "TXT"): ["no zone begins here"],
 }
-A_NIC = Server("a.nic.example", (Address("203.0.113.1"), Address("2001:db8::1")))
-COM = ParentZone("com.", (A_NIC, Server("b.nic.example", (Address("203.0.113.2"),))))
+A_NIC = Server("a.nic.example", (Address("9.9.9.1"), Address("2620:fe::1")))
+COM = ParentZone("com.", (A_NIC, Server("b.nic.example", (Address("9.9.9.2"),))))
 PUBLIC = (Server("ns1", (Address("8.8.8.8"),)),)
 
 
@@ -96,6 +96,20 @@ async def test_what_the_resolver_does_not_tell_stays_as_it_was() -> None:
 async def test_a_parent_without_addresses_is_not_known() -> None:
     async with resolving({("com.", "NS"): ["a.nic.example."], ("a.nic.example.", "A"): ["0.0.0.0"]}) as resolver:
         assert (await find(asking(resolver), zones("example.com."))).zones == {}
+
+
+async def test_servers_of_a_parent_are_not_asked_at_private_addresses() -> None:
+    hosts = {("a.nic.example.", "A"): ["127.0.0.1"], ("b.nic.example.", "A"): ["10.0.0.1", "9.9.9.2"]}
+    async with resolving({("com.", "NS"): ["a.nic.example.", "b.nic.example."], **hosts}) as resolver:
+        (parent,) = (await find(asking(resolver), zones("example.com."))).zones.values()
+    assert parent == ParentZone("com.", (Server("b.nic.example", (Address("9.9.9.2"),)),))
+
+
+async def test_no_zone_begins_at_an_alias() -> None:
+    async with resolving({**DATA, ("www.example.com.", "CNAME"): ["com."]}) as resolver:
+        found = await find(asking(resolver), zones("a.www.example.com."))
+    assert found.zones["www.example.com."] is None
+    assert found.zones["example.com."] is not None
 
 
 async def test_parents_of_zones_that_are_not_watched_any_more_are_forgotten() -> None:

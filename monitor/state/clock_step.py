@@ -3,9 +3,10 @@ lasted ten minutes by the clock of now. Silences and windows are by the clock it
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from alerting.incidents import OpenIncidents
@@ -18,6 +19,10 @@ from monitor.state.ports import FormedPoll, PollMessage, UnchangedZones, Witness
 MIN_STEP = timedelta(seconds=2)
 """What NTP does by and by is no step."""
 
+VALUES_PER_STEP = 100
+"""So many zones or alerts go along before others have their turn."""
+
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -28,13 +33,15 @@ class ClockSteps:
         self._now, self._monotonic = now, monotonic
         self._apart = self._difference()
 
-    def follow(self, state: MonitorState, heard: Sequence[PollMessage]) -> Sequence[PollMessage]:
-        """If the clock was set since the last time, what is remembered goes along, and what was heard before that."""
+    def follow(self, state: MonitorState, heard: Sequence[PollMessage]) -> Generator[None, None, Sequence[PollMessage]]:
+        """If the clock was set since the last time, what is remembered goes along, and what was heard before that: in
+        steps, between which nothing else may change it.
+        """
         before, apart = self._apart, self._difference()
         if abs(apart - before) < MIN_STEP:
             return heard
         self._apart, step, now = apart, apart - before, self._now()
-        follow_clock(state, step)
+        yield from follow_clock(state, step)
         return [_redated(one, step, now) for one in heard]
 
     def _difference(self) -> timedelta:
@@ -43,17 +50,20 @@ class ClockSteps:
         return timedelta(seconds=self._now().timestamp() - self._monotonic())
 
 
-def follow_clock(state: MonitorState, step: timedelta) -> None:
+def follow_clock(state: MonitorState, step: timedelta) -> Generator[None, None, None]:
     """The clock was set forward by so much, or back."""
-    for alert in list(state.active_alerts.values()):
-        state.put(moved(alert, step))
+    alerts = yield from _all_moved(state.active_alerts.items(), step)
+    zone_states = yield from _all_moved(state.zone_states.whole.items(), step)
     before = state.open_incidents
-    state.open_incidents = OpenIncidents(
-        {name: moved(incident, step) for name, incident in before.incidents.items()},
-        past=past_incidents(moved(incident, step) for incident in before.past.values()),
-        storms={name: moved(storm, step) for name, storm in before.storms.items()},
-    )
-    state.zone_states.change_whole(lambda zone_state: moved(zone_state, step))
+    incidents = yield from _all_moved(before.incidents.items(), step)
+    past = yield from _all_moved(before.past.items(), step)
+    storms = yield from _all_moved(before.storms.items(), step)
+    for number, alert in enumerate(alerts.values()):
+        state.put(alert)
+        if number % VALUES_PER_STEP == VALUES_PER_STEP - 1:
+            yield
+    state.open_incidents = OpenIncidents(incidents, past=past_incidents(past.values()), storms=storms)
+    state.zone_states.change_whole(zone_states)
     connectivity = state.connectivity
     state.connectivity = replace(
         connectivity,
@@ -63,6 +73,16 @@ def follow_clock(state: MonitorState, step: timedelta) -> None:
     columns, micros = state.columns, step // timedelta(microseconds=1)
     for column in (columns.checked_at, columns.recheck_at, *columns.ok_at.values()):
         _move(column, micros)
+        yield
+
+
+def _all_moved(values: Iterable[tuple[K, T]], step: timedelta) -> Generator[None, None, dict[K, T]]:
+    found = {}
+    for number, (name, value) in enumerate(values):
+        found[name] = moved(value, step)
+        if number % VALUES_PER_STEP == VALUES_PER_STEP - 1:
+            yield
+    return found
 
 
 def _redated(one: PollMessage, step: timedelta, now: datetime) -> PollMessage:
@@ -85,12 +105,18 @@ def _moved(value: Any, step: timedelta) -> Any:
     if type(value) is tuple:
         some = tuple(_moved(each, step) for each in value)
         return value if all(one is other for one, other in zip(some, value, strict=True)) else some
-    if is_dataclass(value) and not isinstance(value, type):
-        known = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
-        found = {name: _moved(each, step) for name, each in known.items()}
-        changed = {name: each for name, each in found.items() if each is not known[name]}
-        return replace(value, **changed) if changed else value
-    return value
+    changed = {}
+    for name in _names(type(value)):  # type: ignore[arg-type]
+        before = getattr(value, name)
+        if (after := _moved(before, step)) is not before:
+            changed[name] = after
+    return replace(value, **changed) if changed else value
+
+
+@cache
+def _names(kind: type) -> Sequence[str]:
+    """The fields of a dataclass; of anything else none."""
+    return tuple(field.name for field in fields(kind) if field.init) if is_dataclass(kind) else ()
 
 
 def _move(column: "array[int]", micros: int) -> None:

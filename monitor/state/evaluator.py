@@ -119,7 +119,7 @@ class Evaluator:
     async def process(self, heard: Sequence[PollMessage]) -> None:
         """Judge a batch of polls, keep and show what came of it."""
         async with self._turn:
-            at, heard = self._now(), self._clock_steps.follow(self._memory, heard)
+            heard, at = await in_turns(self._clock_steps.follow(self._memory, heard)), self._now()
             self._look_at_ourselves(at)
             first, pending = 0, PendingCommit(FastPathChanges(self._memory.columns.zone_table))
             while first < len(heard):
@@ -216,8 +216,8 @@ class Evaluator:
         take anything at all.
         """
         async with self._turn:
+            await in_turns(self._clock_steps.follow(self._memory, ()))
             at = self._now()
-            self._clock_steps.follow(self._memory, ())
             await self._record.verify()
             self._look_at_ourselves(at)
             commit, pending = process(self._memory, (), self.plan, at)

@@ -1,6 +1,6 @@
 """The zone states of all zones: half a million, of which nearly all are steady."""
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -64,9 +64,14 @@ class ZoneStates(MutableMapping[str, ZoneState]):
         """The packed zone state of a zone that had none; what ticks is in the columns already."""
         self._rows[name] = row
 
-    def change_whole(self, change: Callable[[ZoneState], ZoneState]) -> None:
+    @property
+    def whole(self) -> Mapping[str, ZoneState]:
         """All that are not packed: those of zones that are not steady."""
-        self._whole = {name: change(zone_state) for name, zone_state in self._whole.items()}
+        return self._whole
+
+    def change_whole(self, whole: dict[str, ZoneState]) -> None:
+        """The very same zones are so now."""
+        self._whole = whole
 
     def __delitem__(self, name: str) -> None:
         if self._rows.pop(name, None) is None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerting.incident import IncidentEvent
+from alerting.incidents import at_once
 from alerting.model import Policy
 from alerting.root_cause import DependencyGraph
 from checks.model import ZonePoll
 from checks.model.zone_table import ZoneTable
-from monitor.state.clock_step import ClockSteps, follow_clock
+from monitor.state.clock_step import VALUES_PER_STEP, ClockSteps, follow_clock
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.pipeline import process
@@ -72,7 +73,7 @@ def live(servers: Nameservers, clock: Clock, dice: random.Random) -> Watch:
         step = clock.shows(at, second) - at - before
         before += step
         if step:
-            follow_clock(memory, step)
+            at_once(follow_clock(memory, step))
         at = clock.shows(at, second)
         seen = tuple(replace(each, at=clock.shows(each.at, second)) for each in seen)
         poll = ZonePoll(turn.zone.name, turn.check.name, at, turn.cadence, seen)
@@ -109,10 +110,19 @@ def test_a_clock_that_is_set_takes_along_what_is_remembered_and_what_waits_to_be
     heard = [checked_at(zone(), {"ns1": "10"}, NOON)]
     wall.pass_(seconds=60)
     seconds[0] = 60.0
-    assert steps.follow(state, heard) is heard
+    assert at_once(steps.follow(state, heard)) is heard
     wall.pass_(hours=2)
-    (before, after) = steps.follow(state, [*heard, checked_at(zone(), {"ns1": "10"}, wall())])
+    (before, after) = at_once(steps.follow(state, [*heard, checked_at(zone(), {"ns1": "10"}, wall())]))
     assert (before.at, after.at) == (NOON + timedelta(hours=2), wall())
     assert before.seen[0].at == before.at
     (one,) = state.active_alerts.values()
     assert one.bad_since == START + timedelta(hours=2, minutes=-1)
+
+
+def test_others_have_their_turn_while_very_much_is_moved() -> None:
+    state = MonitorState()
+    for number in range(1000):
+        state.put(alert(f"z{number}.example.", "serial-late", "ns2"))
+    steps = sum(1 for _ in follow_clock(state, timedelta(hours=1)))
+    assert steps >= 2 * 1000 // VALUES_PER_STEP
+    assert {each.bad_since for each in state.active_alerts.values()} == {START + timedelta(hours=1)}

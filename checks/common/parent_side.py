@@ -74,7 +74,7 @@ class Delegated(Enum):
 
     YES = auto()
     NO = auto()
-    """With authority: there is no such name, or no zone begins there."""
+    """With authority: there is no such name, or no zone begins there, but perhaps an alias stands there."""
     SERVED = auto()
     """It serves the zone itself, and so does not say."""
     UNKNOWN = auto()
@@ -142,8 +142,8 @@ def _parent_answer(zone: Zone, seen: Observation, ds: Observation | None) -> Par
         return ParentAnswer(*where, Delegated.YES, found, found.ds, found.denied, over_udp=udp)
     if seen.authoritative and seen.shape is Shape.RECORDS and seen.rcode == "NOERROR":
         records, denied = _ds_records(ds)
-        return ParentAnswer(*where, Delegated.SERVED, ds=records, denied=denied, why=SERVES_BOTH)
-    if seen.authoritative and seen.shape is Shape.NODATA and seen.rcode in ("NOERROR", "NXDOMAIN"):
+        return ParentAnswer(*where, Delegated.SERVED, ds=records, denied=denied)
+    if seen.authoritative and seen.shape in (Shape.NODATA, Shape.CNAME) and seen.rcode in ("NOERROR", "NXDOMAIN"):
         return ParentAnswer(*where, Delegated.NO)
     why = f"refers to {found.zone}" if found is not None else f"answers {seen.rcode}, which says nothing of it"
     return ParentAnswer(*where, Delegated.UNKNOWN, why=why)

@@ -20,7 +20,8 @@ FORMATS = ("text", "html", "json", "junit", "sarif")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True,
               help="The form of the report: for people (text, html) or programs.")  # fmt: skip
 @click.option("-o", "--output", "output", type=click.Path(dir_okay=False, writable=True, path_type=Path),
-              metavar="FILE", help="Write the report here, and the summary to the terminal.")  # fmt: skip
+              metavar="FILE",
+              help="Write the report here (- is the terminal), and the summary to the terminal.")  # fmt: skip
 @click.option("--fail-on", "fail_on", type=click.Choice(["critical", "warning", "info"]), default="warning",
               show_default=True, help="Exit with status 1 where something so severe was found.")  # fmt: skip
 @click.option("--moment", type=click.FloatRange(0.1, 60), default=3.0, show_default=True,
@@ -60,6 +61,9 @@ def command(
     from monitor.cli.zone_audit.text import as_html, as_text
     from monitor.config.errors import ConfigError, InvalidValue
 
+    to_terminal = output is None or str(output) == "-"
+    if output is not None and not to_terminal and not output.absolute().parent.is_dir():
+        raise Failure(f"{output} cannot be written: there is no directory {output.absolute().parent}", 2)
     try:
         what = parse_targets([*map(_zone, zones)], servers, config)
     except ConfigError as error:
@@ -72,7 +76,7 @@ def command(
     report = asyncio.run(audit(what, moment, timeout))
     forms = {"text": as_text, "html": as_html, "json": as_json, "junit": as_junit, "sarif": as_sarif}
     written = forms[form](report)
-    if output is None:
+    if output is None or to_terminal:
         click.echo(written)
     else:
         try:

@@ -97,7 +97,9 @@ def _seconds(report: AuditReport) -> str:
 
 
 def as_sarif(report: AuditReport) -> str:
-    """SARIF 2.1.0 (OASIS): a rule for each code that was found, a result for each finding, at the zone and server."""
+    """SARIF 2.1.0 (OASIS): a rule for each code that was found, a result for each finding, at the zone and server; and
+    a notification for each zone that could not be judged.
+    """
     found = rules(report)
     order = {code: number for number, code in enumerate(found)}
     driver = {
@@ -105,13 +107,23 @@ def as_sarif(report: AuditReport) -> str:
         "version": version("soawatch"),
         "rules": [_rule(one) for one in found.values()],
     }
-    invocation = {
+    invocation: Json = {
         "executionSuccessful": not any(zone.report is None for zone in report.zones),
         "startTimeUtc": _iso(report, begun=True),
         "endTimeUtc": _iso(report, begun=False),
     }
+    if notifications := list(_notifications(report)):
+        invocation["toolExecutionNotifications"] = notifications
     run = {"tool": {"driver": driver}, "invocations": [invocation], "results": list(_results(report, order))}
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _notifications(report: AuditReport) -> Iterator[Json]:
+    """Why a zone could not be judged (section 3.20.21)."""
+    for zone in report.zones:
+        if zone.verdict == UNKNOWN:
+            text = "; ".join((f"{zone.name} could not be judged", *zone.remarks))
+            yield {"level": "error", "message": {"text": text}}
 
 
 def _rule(one: AuditedFinding) -> Json:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from checks.common.text import one_line
 from monitor.cli.zone_audit.report import AuditedZone, AuditReport, audited_zone, failed_zone, worst_first
 from monitor.cli.zone_audit.target import AuditTarget
 from monitor.cli.zone_check.check_zone import SECOND_LOOK_DELAY, look_at
@@ -44,7 +45,7 @@ async def audit(
         zones = await asyncio.gather(*map(one, what.zones))
     finally:
         await prober.close()
-    return AuditReport(worst_first(zones), begun, now(), (*what.notes, *found.problems))
+    return AuditReport(worst_first(zones), begun, now(), tuple(map(one_line, (*what.notes, *found.problems))))
 
 
 async def _look(

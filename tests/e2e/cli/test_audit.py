@@ -115,6 +115,11 @@ def test_a_report_goes_into_a_file_and_the_summary_to_the_terminal(place: Path, 
     ("arguments", "status", "told"),
     [
         ((), 2, "name a zone, or a configuration with -c"),
+        (
+            ("right", "-o", "/nowhere/audit.txt"),
+            2,
+            "/nowhere/audit.txt cannot be written: there is no directory /nowhere",
+        ),
         (("right", "bad..name"), 2, "'bad..name': "),
         (("right", "--server", "ns1=nowhere"), 2, "--server"),
         (("right", "-c", "/dev/null"), 78, "a device, not a file"),

@@ -35,7 +35,7 @@ GLUE = (("ns1.example.com.", "192.0.2.1"),)
 GIVEN = Referral("example.com.", NS, 86400, GLUE)
 NAMES = {"ns2.example.net": Resolution(("192.0.2.2",))}
 KEY, OTHER = zone_key(), zone_key()
-ABSENT, SERVED = "absent", "served"
+ABSENT, ALIAS, SERVED = "absent", "alias", "served"
 
 Said = Referral | str | tuple[str, ...]
 
@@ -97,6 +97,8 @@ class Scene:
             return has(query, shape=Shape.REFERRAL, authoritative=False, referral=said)
         if said == ABSENT:
             return has(query, rcode="NXDOMAIN")
+        if said == ALIAS:
+            return has(query, shape=Shape.CNAME)
         return has(query, *NS) if said == SERVED else _answered(query, said)
 
 
@@ -404,6 +406,19 @@ def test_who_serves_both_zones_is_asked_for_ds_records_by_themselves() -> None:
     assert {one.reason for one in good.unsure} == {SERVES_BOTH}
     assert found(Scene({FIRST: SERVED}, keys=KEY, ds=(ds(OTHER),)).result()) == {("ds-mismatch", None)}
     assert Scene({FIRST: SERVED}, keys=KEY).result().findings == ()
+
+
+def test_servers_that_serve_both_zones_are_enough_to_be_good() -> None:
+    """Where they are the zone's own, by the same names, nothing else is asked."""
+    both = watched(Server(str(FIRST), (FIRST,)), Server(str(SECOND), (SECOND,)))
+    scene = Scene({FIRST: SERVED, SECOND: SERVED}, own={str(FIRST): NS, str(SECOND): NS}, zone=both)
+    assert scene.result().health is Health.GOOD
+    half = replace(scene, parents={FIRST: SERVED, SECOND: replace(GIVEN, nameservers=NS[:1])})
+    assert ("delegation-differs", None) in found(half.result())
+
+
+def test_an_alias_in_place_of_the_zone_is_no_delegation() -> None:
+    assert found(Scene({FIRST: ALIAS, SECOND: ALIAS}).result()) == {("not-delegated", None)}
 
 
 def test_an_alias_in_place_of_ds_records_says_nothing() -> None:

@@ -6,8 +6,10 @@ from datetime import datetime
 
 from monitor.state.status import AddressStatus, ZoneStatus
 
-NO_ANSWER = frozenset({"silent", "not-served", "unknown", "not-asked"})
-"""States of an address that serves nothing now, or of which that is not known."""
+NO_ANSWER = frozenset({"silent", "not-served"})
+"""States of an address that serves nothing now."""
+NOT_KNOWN = frozenset({"unknown", "not-asked"})
+"""States of an address of which that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,15 @@ class Remaining:
 @dataclass(frozen=True, slots=True)
 class Failover:
     """``lost`` is the primary, or a group of servers (``group``). Those that ``remains`` has stand in order of their
-    end, the first that stops first; ``bounded``: all stop in the end, since the primary is lost.
+    end, the first that stops first; ``bounded``: all stop in the end, since nobody is left from whom they have the
+    zone. Of ``unheard`` servers it is not known whether they serve it.
     """
 
     lost: str
     group: bool
     bounded: bool
     remains: tuple[Remaining, ...]
+    unheard: tuple[str, ...] = ()
 
     @property
     def dark_at(self) -> datetime | None:
@@ -54,14 +58,27 @@ def failovers(zone: ZoneStatus) -> tuple[Failover, ...]:
 
 
 def _without(zone: ZoneStatus, lost: str, left: Sequence[AddressStatus], *, group: bool) -> Failover:
-    bounded = zone.primary is not None and not any(address.primary for address in left)
+    bounded = _is_cut_off(zone, left)
     by_server: dict[str, list[AddressStatus]] = {}
     for address in left:
-        if not address.hidden and address.serial is not None and address.state not in NO_ANSWER:
+        if not address.hidden and _serves(address):
             by_server.setdefault(address.server, []).append(address)
     remains = [_remaining(server, each, bounded=bounded) for server, each in by_server.items()]
     remains.sort(key=lambda one: (one.until is None, one.until.timestamp() if one.until else 0.0, one.server))
-    return Failover(lost, group, bounded, tuple(remains))
+    unknown = {one.server for one in left if not one.hidden and one.state in NOT_KNOWN}
+    return Failover(lost, group, bounded, tuple(remains), tuple(sorted(unknown.difference(by_server))))
+
+
+def _is_cut_off(zone: ZoneStatus, left: Sequence[AddressStatus]) -> bool:
+    """Whether the primary, or who signs, is not among them, or serves nothing now."""
+    going_on = [one for one in left if _serves(one) or one.state in NOT_KNOWN]
+    is_there = any(one.primary for one in zone.addresses), any(one.signer for one in zone.addresses)
+    goes_on = any(one.primary for one in going_on), any(one.signer for one in going_on)
+    return any(there and not on for there, on in zip(is_there, goes_on, strict=True))
+
+
+def _serves(address: AddressStatus) -> bool:
+    return address.serial is not None and address.state not in NO_ANSWER | NOT_KNOWN
 
 
 def _remaining(server: str, addresses: Sequence[AddressStatus], *, bounded: bool) -> Remaining:

@@ -75,6 +75,7 @@ def _failover(one: Failover) -> Json:
             }
             for each in one.remains
         ],
+        "unheard": list(one.unheard),
         "dark_at": iso(one.dark_at),
     }
 

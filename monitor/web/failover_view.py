@@ -19,12 +19,18 @@ class FailoverRow:
 
 
 def failover_rows(found: Iterable[Failover], now: datetime) -> list[FailoverRow]:
-    return [FailoverRow(_lost(one), Level.GOOD if one.remains else Level.CRITICAL, _left(one, now)) for one in found]
+    return [FailoverRow(_lost(one), _level(one), _left(one, now)) for one in found]
 
 
 def failover_lines(found: Iterable[Failover], now: datetime) -> Iterator[str]:
     """The same for a terminal."""
     yield from (f"If {row.lost} goes now: {row.sentence}" for row in failover_rows(found, now))
+
+
+def _level(one: Failover) -> Level:
+    if one.remains:
+        return Level.GOOD
+    return Level.UNKNOWN if one.unheard else Level.CRITICAL
 
 
 def _lost(one: Failover) -> str:
@@ -34,10 +40,12 @@ def _lost(one: Failover) -> str:
 
 
 def _left(one: Failover, now: datetime) -> str:
+    if not one.remains and one.unheard:
+        return f"whether {enumerated(one.unheard, most=6)} {_go_on(len(one.unheard))} is not known"
     if not one.remains:
         return "nobody that resolvers ask serves the zone"
     if not one.bounded:
-        return f"{enumerated((each.server for each in one.remains), most=6)} {_go_on(one)}"
+        return f"{enumerated((each.server for each in one.remains), most=6)} {_go_on(len(one.remains))}"
     told = enumerated((_until(each, now) for each in one.remains), most=6)
     dark = one.dark_at
     last = f"; in {format_duration(dark - now)} the zone is dark" if dark is not None and dark > now else ""
@@ -47,8 +55,8 @@ def _left(one: Failover, now: datetime) -> str:
     return f"{told}{last}{ends}"
 
 
-def _go_on(one: Failover) -> str:
-    return "goes on" if len(one.remains) == 1 else "go on"
+def _go_on(servers: int) -> str:
+    return "goes on" if servers == 1 else "go on"
 
 
 def _until(one: Remaining, now: datetime) -> str:

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from checks.model import Address, Health
 from monitor.state.failover import Failover, Remaining, failovers
+from monitor.state.level import Level
 from monitor.state.status import AddressStatus, ZoneStatus
 from monitor.web.api_schema import zone_data
-from monitor.web.failover_view import failover_lines
+from monitor.web.failover_view import failover_lines, failover_rows
 from tests.support.observations import NOON
 
 DAY = timedelta(days=1)
@@ -80,6 +81,34 @@ def test_each_provider_may_go() -> None:
     ]
 
 
+def test_of_servers_that_were_not_heard_nothing_is_said() -> None:
+    """As before the first look, while the monitor is offline, and where no serials are looked at."""
+    for state in ("unknown", "not-asked"):
+        zoned = zone(at("ns1", primary=True, state=state), at("ns2", state=state), at("ns3", state=state, hidden=True))
+        (row,) = failover_rows(failovers(zoned), NOON)
+        assert (row.level, row.sentence) == (Level.UNKNOWN, "whether ns2 goes on is not known")
+        (data,) = zone_data(zoned, NOON)["failover"]
+        assert (data["remains"], data["unheard"], data["dark_at"]) == ([], ["ns2"], None)
+    assert failovers(zone(NS1, at("ns2"), at("ns2", 3, state="unknown")))[0].unheard == ()
+
+
+def test_who_has_nobody_to_have_the_zone_from_stops_whatever_is_lost() -> None:
+    left = at("ns2", 2, group="a", expires=NOON + DAY), at("ns3", 3, group="b", expires=NOON + 2 * DAY)
+    for source in (at("ns1", primary=True, state="silent"), at("ns1", primary=True, serial=None, state="not-served")):
+        assert all(one.bounded for one in failovers(zone(source, *left)))
+    assert [one.bounded for one in failovers(zone(NS1, *left))] == [True, True, False, False]
+    assert [one.bounded for one in failovers(zone(*left, primary="ns1"))] == [False, False]
+
+
+def test_who_signs_is_needed_as_the_primary_is() -> None:
+    signer = at("ns2", 2, signer=True, group="s", hidden=True)
+    zoned = zone(at("ns1", primary=True, hidden=True), signer, at("ns3", 3, expires=NOON + DAY))
+    assert list(failover_lines(failovers(zoned), NOON))[1:] == [
+        "If the provider without a name goes now: nobody that resolvers ask serves the zone",
+        "If provider s goes now: ns3 goes on until 2026-11-21 12:00 UTC; in 1 d the zone is dark",
+    ]
+
+
 def test_without_a_primary_only_who_is_left_is_known() -> None:
     assert lines(at("ns1"), at("ns2"), primary=None) == []
     assert lines(at("ns1", group="a"), at("ns2", group="b", expires=NOON + DAY), primary=None) == [
@@ -91,7 +120,7 @@ def test_the_api_has_it_too() -> None:
     data = zone_data(zone(NS1, at("ns2", expires=NOON + DAY)), NOON)
     assert data["failover"] == [
         {
-            "lost": "primary", "name": "ns1", "dark_at": "2026-11-21T12:00:00Z",
+            "lost": "primary", "name": "ns1", "dark_at": "2026-11-21T12:00:00Z", "unheard": [],
             "remains": [
                 {"server": "ns2", "until": "2026-11-21T12:00:00Z", "until_estimated": False, "signatures_end_at": None}
             ],

@@ -41,7 +41,8 @@ class Redundancy:
     network (RFC 2182 sections 3.1 and 5).
 
     Steps: 1. Take the servers of the zone that are watched and are not hidden, with the addresses that the
-    configuration or the resolver gives them. 2. Compare. It asks nothing for that; a zone none of whose servers has an
+    configuration or the resolver gives them. 2. Where there is but one, ask it for the NS records: those that are not
+    watched are servers, too. 3. Compare. A zone none of whose servers has an
     address of the Internet, but loopback or private ones alone, is no matter of this check, and of networks nothing is
     said where any server has another, or none. Where names of the NS set are ignored, nothing is said but that an
     address is shared: the others are not known.
@@ -75,20 +76,24 @@ class Redundancy:
         return any(is_public(address.host) for server in _visible(zone) for address in server.addresses)
 
     def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
-        return (StandingQuestion(zone.name, "SOA"),)
+        return tuple(StandingQuestion(zone.name, rdtype) for rdtype in _types(zone))
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         """The SOA, as soa-serial has it anyway: so that the zone is looked at when that is."""
         if seen:
             return ()
-        return [Query(zone.name, server.name, address, zone.name, "SOA") for server, address in zone.server_addresses()]
+        return [
+            Query(zone.name, server.name, address, zone.name, rdtype)
+            for server, address in zone.server_addresses()
+            for rdtype in _types(zone)
+        ]
 
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding]:
         servers = _visible(zone)
         yield from _shared(servers)
         if zone.ignored:
             return
-        if len(servers) == 1:
+        if len(servers) == 1 and not _has_others(poll.seen):
             yield _single(servers[0])
         if any(not server.addresses for server in servers):
             return
@@ -105,6 +110,18 @@ class Redundancy:
             named = enumerated(f"AS{number}" for number in sorted(shared))
             text = f"all {len(every)} addresses of the zone's servers are announced by {named}"
             yield Finding(ONE_AS.code, f"{text}: what befalls that network takes all of them; have one in another")
+
+
+def _types(zone: Zone) -> tuple[str, ...]:
+    return ("SOA", "NS") if len(_visible(zone)) == 1 else ("SOA",)
+
+
+def _has_others(seen: Sequence[Observation]) -> bool:
+    """Whether the zone names several servers, of which one is watched."""
+    sets = (
+        one.answer.rdata for one in seen if one.query.qtype == "NS" and one.authoritative and one.answer is not None
+    )
+    return any(len(set(names)) > 1 for names in sets)
 
 
 def _visible(zone: Zone) -> Sequence[Server]:

@@ -9,7 +9,7 @@ from checks.evaluation import run_check
 from checks.model import CheckResult, Finding, Health, Zone
 from checks.redundancy import Redundancy
 from checks.zone_state.model import ZoneState
-from tests.support.observations import gather, query, seen, server, zone
+from tests.support.observations import gather, has, query, seen, server, zone
 
 # addresses of the Internet, for those of examples are no evidence about it
 A1, A2, B1, C1 = "9.9.9.1", "9.9.9.2", "9.9.8.1", "8.8.8.8"
@@ -72,6 +72,23 @@ ROWS: list[tuple[str, Zone, set[tuple[str, str | None, str]]]] = [
 def test_row(where: Zone, expected: set[tuple[str, str | None, str]]) -> None:
     assert found(where, Redundancy(ipv6=True)) == expected
     assert found(where) == expected - {V4}
+
+
+@pytest.mark.parametrize("addresses", [(A1,), (A1, C1)])
+def test_a_zone_that_names_others_has_not_one_server(addresses: tuple[str, ...]) -> None:
+    where = of(server("ns1", *addresses))
+    asked = tuple(Redundancy().queries(where, ()))
+    standing = {one.type for one in Redundancy().standing_questions(where)}
+    assert {one.qtype for one in asked} == standing == {"SOA", "NS"}
+
+    def codes(*names: str) -> set[str]:
+        said = [has(one, *names) if one.qtype == "NS" and names else seen(one, "10") for one in asked]
+        poll = gather(where, "redundancy", *said)
+        return {one.code for one in run_check(Redundancy(), where, poll, ZoneState(where.name)).findings}
+
+    assert codes("ns1.example.com.", "ns2.example.net.") == set()
+    assert codes("ns1.example.com.") == codes() == {SINGLE if len(addresses) == 1 else ONE_NAME}
+    assert [one.qtype for one in Redundancy().queries(GOOD, ())] == ["SOA"] * 4
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "::1", "fd00::1", "192.0.2.1"])

@@ -171,7 +171,7 @@ def _not_back(change: IncidentChange) -> Iterator[str]:
     if change.moved:
         yield f"{_zones(change.moved)} {_is(change.moved)} bad still, but for another cause."
     if change.left:
-        yield f"{_zones(change.left)} {_is(change.left)} no longer monitored."
+        yield f"{_zones(change.left)} {_is(change.left)} no longer monitored, or only for information."
 
 
 def _unserved(incident: Incident) -> str:

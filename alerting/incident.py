@@ -83,7 +83,7 @@ class IncidentChange:
     back: int = 0
     """Zones that were told as bad and are not any more."""
     left: int = 0
-    """Zones that were told as bad and are no longer monitored."""
+    """Zones that were told as bad and are no longer monitored, or only for information."""
     moved: int = 0
     """Zones that were told as bad and are bad still, but for another cause."""
     servers: tuple[str, ...] = ()
@@ -202,7 +202,7 @@ class Incident:
     past_servers: tuple[str, ...] = ()
     past_codes: tuple[str, ...] = ()
     left_zones: tuple[str, ...] = ()
-    """Zones that are no longer monitored: whether they are well nobody knows."""
+    """Zones that are no longer monitored, or only for information: that they are well nobody has seen."""
     moved_zones: tuple[str, ...] = ()
     """Zones that were bad here and are bad still, but for another cause …"""
     moved_servers: tuple[str, ...] = ()

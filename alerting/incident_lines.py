@@ -16,6 +16,7 @@ MAX_LINES = 20
 """Lines kept beside those that are critical and stand, which are all kept."""
 
 _NO_LONGER = "; no longer monitored"
+_INFORMATION = "; only information now"
 
 LineKey = tuple[str, str | None, str | None]
 """What the findings of one line have in common: code, server and address."""
@@ -47,6 +48,8 @@ def lines_of(
             less = _without(was[where], away[where], gone.pop(where, ()), unwatched, now)
             was = was | {where: less} if less is not None else {key: line for key, line in was.items() if key != where}
     lines = [_grown(line, was.get(where)) for where, line in standing.items()]
+    untold = {line_key(key) for key in unwatched}
+    was = {where: _untold(line) if where in untold and where not in gone else line for where, line in was.items()}
     lines += [_ended(line, gone.get(where, ()), unwatched, now) for where, line in was.items() if where not in standing]
     lines += [
         _ended(_line(alerts), alerts, unwatched, now)
@@ -54,6 +57,11 @@ def lines_of(
         if where not in was and where not in standing
     ]
     return _kept(sorted(lines, key=gravity))
+
+
+def _untold(line: IncidentFinding) -> IncidentFinding:
+    """A line that stood, if nothing stands of it any more but what is only information."""
+    return line if line.ended_at is not None else replace(line, text=line.text + _INFORMATION)
 
 
 def _without(

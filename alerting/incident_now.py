@@ -1,13 +1,13 @@
 """An incident as it is now, out of its alerts and what it was before."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerting.incident import Incident
 from alerting.incident_lines import lines_of
 from alerting.incident_members import IncidentMembers
-from alerting.model import Alert, AlertKey, Phase
+from alerting.model import Alert, AlertKey, Phase, Reason, Transition
 from alerting.name_counts import NameCounts
 from alerting.strays import Elsewhere, strays
 from checks.model.finding_type import Severity
@@ -15,13 +15,19 @@ from checks.model.finding_type import Severity
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The alerts of an incident that have just become OK, which did only because nobody looks any more, and what stands
-    beside those of the incident.
+    """The alerts of an incident that have just become OK; what is ``no_longer_told``, those of it that became OK only
+    because nobody looks any more; and what stands beside those of the incident.
     """
 
     alerts: Sequence[Alert]
     unwatched: Collection[AlertKey]
     elsewhere: Elsewhere
+
+
+def no_longer_told(changed: Iterable[Alert], transitions: Iterable[Transition]) -> Set[AlertKey]:
+    """What was withdrawn, and what stands but is no more than information, as by a reload: nobody saw it to be well."""
+    lowered = {alert.key for alert in changed if not alert.quiet and alert.severity <= Severity.INFO}
+    return lowered | {one.key for one in transitions if one.reason is Reason.WITHDRAWN}
 
 
 def as_of_now(
@@ -45,7 +51,9 @@ def as_of_now(
     away = strays(incident, members.all, elsewhere, ended.alerts)
     moved = {alert.key.zone for alert in away}.difference(zones.names) if away else set()
     gone = {a.key.zone for a in ended.alerts if a.key in ended.unwatched}
-    gone |= {name for name in zones.moved_since(incident.zones) if not elsewhere.is_watched(name)}
+    went = zones.moved_since(incident.zones)
+    gone |= {name for name in went if not elsewhere.is_watched(name)}
+    gone |= {key.zone for key in ended.unwatched if key.zone in went and key.code in incident.codes}
     left = gone.union(incident.left_zones).difference(zones.names, moved) if gone or incident.left_zones else set()
     eased = severity < incident.severity or _are_less(incident.zones, zones) or _are_less(incident.servers, servers)
     eased = eased or (unserved != incident.unserved and not set(unserved).issuperset(incident.unserved))

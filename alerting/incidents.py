@@ -14,9 +14,9 @@ from alerting.incident import RESOLVED, Cause, Incident, Storm
 from alerting.incident_index import IncidentIndex
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Rules, announce, announce_end
-from alerting.incident_now import Ended, as_of_now
+from alerting.incident_now import Ended, as_of_now, no_longer_told
 from alerting.incident_told import as_heard, told_as
-from alerting.model import Alert, AlertKey, Phase, Reason, Transition
+from alerting.model import Alert, AlertKey, Phase, Transition
 from alerting.notification import OutboxMessage
 from alerting.reopening import NO_PAST, PastIncidents, opened_by, with_past
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, WIDER, DependencyGraph, family
@@ -117,7 +117,7 @@ def update_in_steps(
         moved = after.keys() - as_before.difference(incident.id for incident in wider)
     moved |= {a.incident for a in (*changed, *joined) if a.incident in after}
     over = _over(changed)
-    unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
+    unwatched = no_longer_told(changed, transitions)
     changes: list[Incident] = []
     messages: list[OutboxMessage] = []
     timeline: list[TimelineEntry] = []

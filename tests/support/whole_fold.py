@@ -73,6 +73,7 @@ def whole_update(
     members = _members(after, grave, changed, causes, rules)
     unserved = _unserved(members, grave, rules)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
+    unwatched |= {a.key for a in changed if a.phase is not Phase.OK and a.severity is Severity.INFO}
     moved = {alert.incident for alert in (*changed, *joined)}
     changes, messages = [], []
     for name, incident in list(after.items()):
@@ -286,6 +287,7 @@ def _as_of_now(
     moved = {alert.key.zone for alert in away}.difference(zones)
     left = {a.key.zone for a in members.over if a.key in unwatched}.union(incident.left_zones)
     left |= {zone for zone in incident.zones if not members.elsewhere.is_watched(zone)}
+    left |= {k.zone for k in unwatched if k.zone in incident.zones and k.code in incident.codes}
     left = left.difference(zones, moved)
     known_servers = incident.servers + incident.moved_servers
     lines = whole_lines(incident.lines, active_alerts, members.over, unwatched, now, away)

@@ -709,7 +709,7 @@ def test_zones_that_leave_the_configuration_are_not_called_well() -> None:
     note = render(told)
     assert "It is over" not in note.text
     assert "It is no longer monitored" in note.text
-    assert note.summary.endswith("No longer monitored.")
+    assert note.summary.endswith("No longer monitored, or only for information.")
     assert (note.data["zones_back"], note.data["zones_left"]) == (0, 13)
 
 
@@ -723,7 +723,10 @@ def test_some_back_and_some_no_longer_monitored_are_told_apart() -> None:
     desk.end(*down(names[1:5], "ns2"))
     desk.wait(2)
     assert received.subjects()[-1] == "[BETTER critical] ns2: 4 of 10 zones are back"
-    assert list(changes(desk.only)) == ["4 of 10 zones are back.", "1 zone is no longer monitored."]
+    assert list(changes(desk.only)) == [
+        "4 of 10 zones are back.",
+        "1 zone is no longer monitored, or only for information.",
+    ]
 
 
 def test_the_end_names_what_was_told_and_not_what_came_after() -> None:

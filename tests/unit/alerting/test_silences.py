@@ -316,3 +316,13 @@ def test_a_silence_of_very_many_is_followed_in_steps() -> None:
     desk.open_incidents = OpenIncidents(desk.open_incidents.incidents)
     desk.change()
     assert desk.only.silenced == 1
+
+
+def test_a_silence_matches_what_is_not_decided_yet_and_is_in_no_incident() -> None:
+    desk = Desk()
+    assert desk.fire(alert(A, LATE, "ns2"), alert(B, "not-checked", phase=Phase.PENDING)) == [
+        f"oncall: opened zone {A}"
+    ]
+    desk.silences = ActiveSilences((silence(codes=("not-checked",)),))
+    assert desk.fire() == []
+    assert (desk.only.zones, desk.only.silenced) == ((A,), 0)

@@ -12,6 +12,7 @@ from alerting.model import Alert, Phase, Reason, Transition
 from alerting.render import render
 from alerting.root_cause import DependencyGraph
 from alerting.strays import told_in_grace
+from checks.model.finding_type import Severity
 from tests.support.alerts import alert, minute, zone
 from tests.support.incident_desk import A, B, C, D, Desk, said
 
@@ -144,6 +145,20 @@ def test_what_is_told_of_elsewhere_is_not_named_at_the_end(ends: bool) -> None:
     assert [each["zone"] for each in words.data["findings"]] == [A]
     if ends:
         assert said(desk.change(*over(waiting(B), alert(B, "ns-set-differs")))) == [f"oncall: resolved zone {B}"]
+
+
+def test_what_a_reload_makes_information_is_not_back() -> None:
+    """Be it in its grace or not, and the last that stood of its line or not."""
+    desk = told_with_pending(B, C)
+    update = desk.change(*(replace(each, severity=Severity.INFO) for each in (waiting(B), LATE[A])))
+    assert said(update) == []
+    assert (desk.only.zones, desk.only.left_zones, desk.only.past_zones) == ((C,), (A, B), ())
+    update = desk.change(replace(waiting(C), severity=Severity.INFO))
+    assert said(update) == [f"oncall: resolved zone {C}"]
+    words = render(update.messages[0])
+    assert (words.data["zones_back"], words.data["zones_left"]) == (0, 3)
+    assert "It is no longer monitored, or only for information" in words.text
+    assert "ns2 has serial-late; only information now" in words.text
 
 
 def test_what_was_told_in_its_grace_is_known_from_what_came_later() -> None:

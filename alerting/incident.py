@@ -258,14 +258,17 @@ class Incident:
 
     @property
     def has_strays(self) -> bool:
-        """Whether something of it is bad elsewhere: how that is may change without it."""
-        moved = self.moved_zones or self.moved_servers or self.moved_unserved or self.moved_short
-        return self.phase != RESOLVED and bool(moved)
+        """Whether something of it, or of a part, is bad elsewhere: how that is may change without it."""
+        return self.phase != RESOLVED and (_strays(self) or any(map(_strays, self.parts)))
 
     @property
     def told(self) -> tuple[str, ...]:
         """Everybody who heard that it opened, in whole or in part."""
         return tuple(dict.fromkeys((*self.receivers, *(name for part in self.parts for name in part.receivers))))
+
+
+def _strays(one: Incident | IncidentPart) -> bool:
+    return bool(one.moved_zones or one.moved_servers or one.moved_unserved or one.moved_short)
 
 
 @dataclass(frozen=True, slots=True)

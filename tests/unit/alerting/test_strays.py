@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from alerting.headline import changes, headline
-from alerting.incident import Cause
+from alerting.incident import RESOLVED, Cause, IncidentPart
 from alerting.incident_lines import lines_of
 from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import Alert, Phase, Reason, Transition
@@ -145,6 +145,16 @@ def test_what_is_told_of_elsewhere_is_not_named_at_the_end(ends: bool) -> None:
     assert [each["zone"] for each in words.data["findings"]] == [A]
     if ends:
         assert said(desk.change(*over(waiting(B), alert(B, "ns-set-differs")))) == [f"oncall: resolved zone {B}"]
+
+
+def test_what_only_a_part_of_an_incident_has_elsewhere_is_looked_at_too() -> None:
+    """A team that is told of some zones may know of one that is told of elsewhere; others need not."""
+    one = told_with_pending(B).only
+    part = IncidentPart("team", one.severity, (A,), ("ns2",), one.opened_at, one.began_at)
+    assert not replace(one, parts=(part,)).has_strays
+    one = replace(one, parts=(part, replace(part, moved_unserved=(A,))))
+    assert one.has_strays
+    assert not replace(one, phase=RESOLVED).has_strays
 
 
 def test_what_a_reload_makes_information_is_not_back() -> None:

@@ -8,9 +8,11 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion
 from checks.common.child_side import (
+    ANY_NAME,
     GLUE_DIFFERS,
     GLUE_MISSING,
     GLUE_TYPES,
+    every_name,
     glue_findings,
     of_reference,
     own_names,
@@ -201,7 +203,7 @@ class Delegation:
         hosts = {address.host for _, address in zone.server_addresses()}
         watched = {server.name.lower() for server in zone.servers}
         found: list[tuple[str, Address]] = []
-        for name in referral.nameservers:
+        for name in referral.nameservers if ANY_NAME not in zone.ignored else ():
             plain = _plain(name)
             addresses = self._addresses(plain, referral)
             if plain not in watched and plain not in zone.ignored and not hosts.intersection(addresses):
@@ -219,7 +221,7 @@ class Delegation:
             yield Inconclusive(None, subject=NAMES, reason="which nameservers the zone itself names is not known")
             return
         above = set(referral.nameservers)
-        only_above, only_here = sorted(above - own), sorted(own - above)
+        only_above, only_here = sorted(above - every_name(zone, poll.seen)), sorted(own - above)
         if only_above or only_here:
             told = [f"only the parent names {_listed(only_above)}"] if only_above else []
             told += [f"only the zone itself names {_listed(only_here)}"] if only_here else []

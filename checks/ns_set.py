@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from checks.base import StandingQuestion, Statement
 from checks.common.agreement import Likeness, agreed
+from checks.common.child_side import ANY_NAME
 from checks.common.rrset_compare import (
     AddressCopy,
     Difference,
@@ -51,7 +52,6 @@ UNWATCHED = FindingType(
 )
 FINDINGS = (UNBUMPED, NS_DIFFERS, UNRESOLVABLE, ALIAS, UNWATCHED)
 
-ANY_NAME = "*"
 
 ALIAS_SUBJECT = "CNAME"
 """Of what is said of whether a name is an alias."""

@@ -18,6 +18,8 @@ GLUE_DIFFERS = FindingType(
 )  # fmt: skip
 
 GLUE_TYPES = ("A", "AAAA")
+ANY_NAME = "*"
+"""Stands for every name among those that a zone ignores."""
 
 
 def visible(zone: Zone) -> list[tuple[Server, Address]]:
@@ -32,6 +34,11 @@ def own_names(zone: Zone, seen: Iterable[Observation]) -> frozenset[str] | None:
     if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
         return None
     return counts[0][0]
+
+
+def every_name(zone: Zone, seen: Iterable[Observation]) -> frozenset[str]:
+    """The nameservers that any of the zone's addresses names."""
+    return frozenset().union(*_given(zone, seen).values())
 
 
 def reference(zone: Zone, seen: tuple[Observation, ...]) -> tuple[Server, Address] | None:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from checks.common.child_side import ANY_NAME
 from checks.model import WantedRecord
 from checks.model.zone_table import ZoneTable
-from checks.ns_set import ANY_NAME
 from monitor.cli.stored_zones import with_zones_of_service
 from monitor.config.addresses import address
 from monitor.config.awaited import awaited

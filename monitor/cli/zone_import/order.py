@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from checks.common.child_side import ANY_NAME
 from checks.model.zone_table import ZoneTable
-from checks.ns_set import ANY_NAME
 from monitor.cli.errors import Failure
 from monitor.config.addresses import address
 from monitor.config.domain_names import domain_name, host_name

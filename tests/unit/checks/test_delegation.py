@@ -309,6 +309,26 @@ def test_where_its_servers_disagree_or_are_silent_the_zones_own_names_are_not_kn
         assert (None, "NS") in {(one.server, one.subject) for one in result.unsure}
 
 
+def test_the_parent_alone_names_what_no_server_of_the_zone_names() -> None:
+    """As of two providers each of which has its own names alone."""
+    third = server("ns3", "192.0.2.3")
+    scene = Scene(zone=watched(server("ns1"), server("ns2"), third), own={"ns1": NS[:1], "ns2": NS[1:], "ns3": NS[:1]})
+    assert "delegation-differs" not in {code for code, _ in found(scene.result())}
+    other = replace(scene, own={**scene.own, "ns2": NS[:1]})
+    assert ("delegation-differs", None) in found(other.result())
+
+
+def test_of_names_that_are_all_ignored_none_is_asked() -> None:
+    given = replace(GIVEN, nameservers=(*NS, "ns9.example.org."))
+    scene = Scene({FIRST: given}, own={"ns1": given.nameservers, "ns2": given.nameservers})
+    scene.names["ns9.example.org"] = Resolution(("198.51.100.9",))
+    assert found(scene.result()) == {("delegation-lame", "ns9.example.org")}
+    for ignored in ("*", "ns9.example.org"):
+        quiet = replace(scene, zone=watched(ignored=(ignored,)))
+        assert quiet.result().findings == ()
+        assert "SOA" not in {one.query.qtype for one in quiet.poll().seen}
+
+
 def test_a_hidden_server_is_not_asked() -> None:
     zone = watched(server("ns0", "192.0.2.77", hidden=True), server("ns1"), server("ns2"))
     assert "ns0" not in {one.query.server for one in Scene(zone=zone).poll().seen}

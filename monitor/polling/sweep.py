@@ -28,8 +28,9 @@ MAX_POLLS_IN_FLIGHT = 1024
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
 
 
-POLLS_PER_TURN = 10
-"""Polls that a sweep begins before everybody else has a turn."""
+POLLS_PER_TURN = 100
+"""Polls that a sweep begins before all others have a turn: some milliseconds. With a tenth of that the first looks of
+3000 zones take a third more (`bench.default`)."""
 
 MAX_SHARE = 0.95
 """Of a cadence, within which a sweep ends though its last zone is waited for."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from checks.common.rrset_content import records_of
 from checks.common.text import enumerated
 from checks.model import Address, Finding, Inconclusive, Observation, Outcome, Referral, Server, Shape, Zone
 from checks.model.finding_type import DELEGATION, FindingType, Severity
@@ -74,7 +75,7 @@ def glue_findings(zone: Zone, referral: Referral, seen: tuple[Observation, ...])
             continue
         if own is not None and name not in own:
             continue
-        known = [_addresses(of_reference(zone, seen, name, type_)) for type_ in GLUE_TYPES]
+        known = [records_of(of_reference(zone, seen, name, type_)) for type_ in GLUE_TYPES]
         if any(one is None for one in known):
             yield Inconclusive(plain, reason=f"which addresses {plain} has in the zone is not known")
         elif (hosts := {host for one in known for host in one or ()}) != set(glue):
@@ -94,12 +95,3 @@ def _given(zone: Zone, seen: Iterable[Observation]) -> dict[tuple[str, Address],
         and one.shape is Shape.RECORDS
         and one.answer is not None
     }
-
-
-def _addresses(seen: Observation | None) -> tuple[str, ...] | None:
-    """None: that is not known; as where the name is delegated further, or an alias."""
-    if seen is None or seen.outcome is not Outcome.ANSWERED or not seen.authoritative:
-        return None
-    if seen.shape is Shape.RECORDS and seen.answer is not None:
-        return seen.answer.rdata
-    return () if seen.shape is Shape.NODATA else None

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from checks.common.dnssec import Tries, Verdict, Verifier, are_cut, zone_keys
 from checks.common.ds import DIGESTS, digest_type, is_for
 from checks.common.parent_side import ParentAnswer
+from checks.common.rrset_content import records_of
 from checks.common.text import enumerated
-from checks.model import Finding, Inconclusive, Observation, Outcome, Shape, Signature, Zone
+from checks.model import Finding, Inconclusive, Observation, Signature, Zone
 from checks.model.finding_type import DELEGATION, FindingType, Severity
 
 DS_MISMATCH = FindingType(
@@ -32,7 +33,7 @@ def keys_of_parent(
     if ds is None or above is None:
         yield _unsure("which DS records the parent zone has is not known")
         return
-    held = _held(keys)
+    held = records_of(keys) if keys is not None and keys.rcode == "NOERROR" else None
     if held is None or keys is None:
         yield _unsure("which DNSKEY records the zone has is not known")
         return
@@ -42,14 +43,6 @@ def keys_of_parent(
     elif above.denied and held and own:
         text = "the zone is signed, and the parent zone proves that it has no DS records: nobody can validate it"
         yield Finding(DS_MISSING.code, text, subject=KEYS)
-
-
-def _held(keys: Observation | None) -> tuple[str, ...] | None:
-    if keys is None or keys.outcome is not Outcome.ANSWERED or not keys.authoritative or keys.rcode != "NOERROR":
-        return None
-    if keys.shape is Shape.RECORDS and keys.answer is not None:
-        return keys.answer.rdata
-    return () if keys.shape is Shape.NODATA else None
 
 
 def _believed(

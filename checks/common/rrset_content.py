@@ -50,3 +50,9 @@ def content_of(seen: Observation) -> RRsetContent | None:
     if seen.shape is Shape.RECORDS and seen.answer is not None:
         return RRsetContent(seen.answer.rdata, seen.answer.ttl)
     return None
+
+
+def records_of(seen: Observation | None) -> tuple[str, ...] | None:
+    """The records alone; None where it is not known which there are, or something else stands in their place."""
+    content = content_of(seen) if seen is not None else None
+    return content.rdata if content is not None and not content.instead else None

@@ -82,5 +82,6 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while octets := await reader.read(65536):
         writer.write(octets)
         await writer.drain()
-    with contextlib.suppress(OSError, NotImplementedError):
-        writer.write_eof()
+    if writer.can_write_eof():  # TLS cannot say that one side alone has ended
+        with contextlib.suppress(OSError):  # who has gone needs no end
+            writer.write_eof()
